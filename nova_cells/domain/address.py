@@ -1,0 +1,32 @@
+"""Who a message is for.  Callers name *who*; ``rpc.router`` alone knows *where*."""
+
+import msgspec
+
+
+class Address(msgspec.Struct, frozen=True, tag=True):
+    """Base of the four kinds of address."""
+
+
+class Owner(Address):
+    """The cell that owns this server now."""
+
+    server: str
+
+
+class Cell(Address):
+    """Any conductor of this cell."""
+
+    cell: str
+
+
+class Host(Address):
+    """The agent of one host of a cell."""
+
+    cell: str
+    host: str
+
+
+class Collector(Address):
+    """The API cell's collector, listening on this child's own bus."""
+
+    cell: str

@@ -1,0 +1,214 @@
+"""Commands: what the API cell asks of a child.  Typed, one per action, carrying everything.
+
+``op`` identifies the operation: a child stores the outcome under it, so a repeated command
+has one effect and the same answer.  ``epoch`` is the placement that the sender believes in;
+a child that holds another answers ``Moved``.
+"""
+
+import msgspec
+
+from nova_cells.domain import boot
+from nova_cells.domain import errors
+from nova_cells.domain import server as model
+
+
+class Origin(model.Value, kw_only=True):
+    """Who asked.  Copied into the instance action; never a token."""
+
+    request_id: str = ""
+    user_id: str = ""
+    project_id: str = ""
+    admin: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of everything that travels."""
+
+
+class Command(Message, kw_only=True):
+    """Base of the orders to a child cell about one server."""
+
+    op: str
+    server: str
+    epoch: int
+    origin: Origin = Origin()
+
+
+class Boot(Command, kw_only=True):
+    """Create a server: an offer.  The record travels whole, flavor and image facts inside."""
+
+    record: model.Server
+    request: boot.BootRequest
+    secrets: boot.Secrets = boot.Secrets()
+
+
+class Delete(Command, kw_only=True):
+    """Delete, whatever the server is doing.  Overtaking its boot is allowed (law T1)."""
+
+    force: bool = False
+
+
+class Act(Command, kw_only=True):
+    """Begin a verb of the lifecycle table that needs nothing but its name."""
+
+    verb: str
+    want: dict[str, str] = {}
+
+
+class Lock(Command, kw_only=True):
+    """Forbid changes by non-admins (lock) or allow them again (unlock)."""
+
+    locked: bool
+    reason: str | None = None
+
+
+class ResetState(Command, kw_only=True):
+    """The operator's word about where a server rests: "active" or "error"."""
+
+    rest: str
+
+
+class Update(Command, kw_only=True):
+    """Change what the owner gave.  A field left ``UNSET`` stays."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    description: str | None | msgspec.UnsetType = msgspec.UNSET
+    hostname: str | msgspec.UnsetType = msgspec.UNSET
+    access_ip_v4: str | None | msgspec.UnsetType = msgspec.UNSET
+    access_ip_v6: str | None | msgspec.UnsetType = msgspec.UNSET
+    disk_config: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ChangeMetadata(Command, kw_only=True):
+    """Set and remove metadata items; ``whole``: what is not set is removed.
+
+    ``limit`` is the project's quota of items; more is ``OverLimit``.
+    """
+
+    items: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+    whole: bool = False
+    limit: int = -1
+
+
+class ReadConsole(Command, kw_only=True):
+    """The last ``lines`` lines of the console log; None: all of it."""
+
+    lines: int | None = None
+
+
+# -- about a cell, not a server -----------------------------------------------------------------
+
+class Catalogue(Message, kw_only=True):
+    """The flavors whose joint slots the child shall count, with the catalogue's version."""
+
+    version: int
+    flavors: tuple[model.Flavor, ...]
+
+
+class ReadDigests(Message, kw_only=True):
+    """The 256 bucket digests of the servers that the child holds."""
+
+
+class ReadBucket(Message, kw_only=True):
+    """The stamps of one bucket's servers."""
+
+    bucket: int
+
+
+class Resync(Message, kw_only=True):
+    """Fill the outbox again for one bucket (anti-entropy, heal, and the operator's resync).
+
+    ``known`` is what the view holds of this cell in the bucket: uuid, epoch, version.  With
+    ``lift`` the child is the truth: its versions are raised above the view's, and servers
+    that only the view knows become tombstones.
+    """
+
+    bucket: int
+    known: tuple[tuple[str, int, int], ...] = ()
+    lift: bool = False
+
+
+class Adopt(Message, kw_only=True):
+    """This API cell is the child's parent from now on (law T27)."""
+
+    cell: str
+    parent: str
+    name: str
+
+
+class Detach(Message, kw_only=True):
+    """The child has no parent any more."""
+
+    parent: str
+
+
+# -- answers ------------------------------------------------------------------------------------
+
+class Done(Message, kw_only=True):
+    """The command was carried out; the record after it, if it changed one."""
+
+    record: model.Server | None = None
+    actions: tuple["ActionRecord", ...] = ()
+
+
+class Text(Message, kw_only=True):
+    """Text that was asked for."""
+
+    text: str
+
+
+class Digests(Message, kw_only=True):
+    """One digest per bucket, hexadecimal."""
+
+    incarnation: str
+    digests: tuple[str, ...]
+
+
+class Bucket(Message, kw_only=True):
+    """uuid, epoch, version of every server of the bucket; how many are not settled yet."""
+
+    stamps: tuple[tuple[str, int, int], ...]
+    unsettled: tuple[str, ...] = ()
+
+
+class CellFacts(Message, kw_only=True):
+    """Who a child is, in answer to ``Adopt`` and ``Detach``."""
+
+    cell: str
+    incarnation: str
+    parent: str | None = None
+
+
+class Event(model.Value, kw_only=True):
+    """A step inside an instance action."""
+
+    name: str
+    start: float
+    finish: float | None = None
+    result: str | None = None    # "Success" or "Error"
+    host: str | None = None
+    details: str | None = None
+
+
+class ActionRecord(model.Value, kw_only=True):
+    """An instance action: what was asked of a server, by whom, and how it went.
+
+    ``uuid`` is the operation id; the pair (server, request_id) is what users address.
+    """
+
+    uuid: str
+    server: str
+    epoch: int
+    version: int
+    action: str
+    request_id: str
+    user_id: str
+    project_id: str
+    start: float
+    updated: float | None = None
+    message: str | None = None   # "Error" when it failed, as the api-ref shows it
+    events: tuple[Event, ...] = ()
+
+
+Answer = Done | Text | Digests | Bucket | CellFacts | errors.Failure

@@ -1,0 +1,100 @@
+"""Tasks and reports: what a conductor asks of a host, and what the host says back.
+
+A task may be repeated; a task with an old ticket is refused by the host, which durably keeps
+the highest it has seen per server, deleted ones included.  A report with an old ticket
+changes nothing in the cell.
+"""
+
+import typing
+
+from nova_cells.domain import boot
+from nova_cells.domain import commands
+from nova_cells.domain import resources
+from nova_cells.domain import server as model
+
+
+class Task(commands.Message, kw_only=True):
+    """Do this verb to this server.  The record says the rest."""
+
+    server: str
+    epoch: int
+    ticket: int
+    verb: str
+    record: model.Server
+    request: boot.BootRequest | None = None
+    secrets: boot.Secrets | None = None
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """What the host compares: (epoch, ticket)."""
+        return (self.epoch, self.ticket)
+
+
+class Report(commands.Message, kw_only=True):
+    """How a task goes: "progress" (with its phase), "done", or "failed" (with a fault)."""
+
+    server: str
+    epoch: int
+    ticket: int
+    host: str
+    result: typing.Literal["progress", "done", "failed"]
+    phase: int = 0
+    power_state: int | None = None
+    facts: dict[str, str] = {}           # of root_device_name, instance_name, node
+    error: str | None = None             # a sentence for the owner
+    details: str | None = None           # for admins
+    elsewhere: bool = False              # another host might do better
+
+
+class GuestSeen(model.Value, kw_only=True):
+    """A guest that a host runs or keeps, as its driver sees it."""
+
+    uuid: str
+    power: int
+    epoch: int = 0
+    ticket: int = 0
+
+
+class Hello(commands.Message, kw_only=True):
+    """A host says that it is there and what it has; ``starting``: give me my open tasks."""
+
+    host: str
+    uuid: str
+    node: str
+    starting: bool = False
+    hypervisor_type: str = ""
+    hypervisor_version: int = 0
+    capabilities: tuple[str, ...] = ()
+    inventory: dict[str, resources.Inventory] = {}
+    traits: tuple[str, ...] = ()
+
+
+class GuestsSeen(commands.Message, kw_only=True):
+    """All guests of a host at one moment; ``began`` is the host's own clock, for its log."""
+
+    host: str
+    guests: tuple[GuestSeen, ...]
+    pending: tuple[str, ...] = ()        # servers that the host is working on: not to be judged
+
+
+class GuestChanged(commands.Message, kw_only=True):
+    """A lifecycle event of one guest."""
+
+    host: str
+    guest: GuestSeen
+
+
+class Sweep(commands.Message, kw_only=True):
+    """The cell's word: this guest is known to be gone from this host; destroy what is left."""
+
+    server: str
+    epoch: int
+    ticket: int
+    reason: str = ""
+
+
+class ConsoleQuery(commands.Message, kw_only=True):
+    """Read a console log on the host; answered with ``Text``."""
+
+    server: str
+    lines: int | None = None

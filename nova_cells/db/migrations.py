@@ -2,9 +2,9 @@
 
 """Where the two histories of the schema lie on disk.
 
-They stand in a top-level ``alembic/`` and not inside the package: in a checkout (an editable install is one) beside
-``nova_cells/``, in an installed wheel under ``share/nova-cells/`` of the environment.  This module only finds them; it
-opens no database.
+They stand in a top-level ``alembic/`` and not inside the package: in a checkout (an editable
+install is one) beside ``nova_cells/``, in an installed wheel under ``share/nova-cells/`` of the
+environment.  This module only finds them; it opens no database.
 """
 
 import sys

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-"""Report what has grown: files over 400 lines, functions over 40.  ``python -m tests.house.size``.
+"""Report what has grown: files over 400 lines, functions over 40.
 
-It reports and does not forbid.  Even loved code grows ten-thousand-line files, so it is watched from the first commit.
+Run it with ``python -m tests.house.size``.  It reports and does not forbid: even loved code grows
+ten-thousand-line files, so size is watched from the first commit.
 """
 
 import ast
@@ -21,7 +22,7 @@ def long_files(paths) -> list[tuple[int, str]]:
 
 
 def long_functions(paths) -> list[tuple[int, str]]:
-    """(lines, place) of every function longer than a screen, without its docstring, the longest first."""
+    """(lines, place) of every function too long without its docstring, the longest first."""
     found = []
     for path in paths:
         for node in ast.walk(tree.parsed(path)):
@@ -43,8 +44,11 @@ def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def report(paths: list[Path]) -> str:
     total = sum(len(path.read_text().splitlines()) for path in paths)
     lines = [f"{len(paths)} modules, {total} lines"]
-    lines += [f"  file over {FILE_LINES} lines: {n:5} {what}" for n, what in long_files(paths)]
-    lines += [f"  function over {FUNCTION_LINES}: {n:5} {what}" for n, what in long_functions(paths)]
+    for kind, most, found in (
+        ("file", FILE_LINES, long_files(paths)),
+        ("function", FUNCTION_LINES, long_functions(paths)),
+    ):
+        lines += [f"  {kind} over {most} lines: {n:5} {what}" for n, what in found]
     return "\n".join(lines)
 
 

@@ -1,0 +1,157 @@
+#!/bin/bash
+# Run the tests of "every run": the checks of the house, units and laws, functional tests, the simulation, the documents.
+#
+# Usage: tests/run.sh [--fast] [--libvirt] [--help]
+#
+#   --fast      the house, units and laws, and 20 seeds of the simulation
+#   --libvirt   also real guests under libvirt and QEMU (root only)
+#   --help      show this
+#
+# It needs python3 (3.11 or later) with its venv module, and nothing else: tox goes into .venv/ and makes the environment
+# of the tests in .tox/, everything pinned by constraints.txt.  What the tests like to have from the system (shellcheck,
+# qemu-img; for --libvirt the libvirt headers) is installed with apt if you are root, and named if you are not.
+#
+# Environment: NOVA_CELLS_SEEDS  seeds of the simulation, for example 0-199 (the default) or 4711 to replay one
+#              NOVA_CELLS_LOGS   where logs, subunit streams and JUnit files go; logs/tests by default
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+ROOT=$PWD
+
+fast='' libvirt=''
+for word in "$@"; do
+    case $word in
+        --fast) fast=1 ;;
+        --libvirt) libvirt=1 ;;
+        --help | -h) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/d;p}' "$0"; exit 0 ;;
+        *) echo "tests/run.sh: what is '$word'? See tests/run.sh --help" >&2; exit 2 ;;
+    esac
+done
+
+LOGS=${NOVA_CELLS_LOGS:-$ROOT/logs/tests}
+mkdir -p "$LOGS"
+rm -f "$LOGS"/*.{log,tally,failed,subunit,xml}
+# shellcheck source=../tools/steps.sh
+. "$ROOT/tools/steps.sh"
+
+passed=0 failed=0 skipped=0
+
+# The closing line, and the exit code that goes with it.
+finish() {
+    step_times
+    cat "$LOGS"/*.failed 2>/dev/null | sort -u | sed 's/^/failed: /'
+    ((passed + failed)) || echo "no test ran at all"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    ((passed > 0 && failed == 0))
+    exit
+}
+
+give_up() {
+    echo "tests/run.sh: $*" >&2
+    failed=$((failed + 1))
+    finish
+}
+
+# --- what must be there ---------------------------------------------------------------------------------------------
+
+find_python() {
+    local python probe='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+    for python in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if [[ -n $python ]] && "$python" -c "$probe" 2>/dev/null; then
+            echo "$python"
+            return 0
+        fi
+    done
+    return 1
+}
+
+apt_get() {
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qy "$@"
+}
+
+# Install what is missing, if that is ours to do; otherwise say what to type.  Never fatal: the tests say what they lack.
+system_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    if ((EUID)) || ! command -v apt-get >/dev/null; then
+        echo "not installed here: ${missing[*]}"
+        echo "tests that need them are skipped; as root: apt-get install ${missing[*]}"
+        return 0
+    fi
+    echo "installing ${missing[*]}"
+    apt_get update && apt_get install --no-install-recommends "${missing[@]}"
+}
+
+wanted=(git shellcheck qemu-utils)
+[[ -n $libvirt ]] && wanted+=(libvirt-dev pkg-config gcc python3-dev)
+find_python >/dev/null || wanted+=(python3 python3-venv)
+command -v dpkg >/dev/null && { step "system packages" system_packages "${wanted[@]}" || true; }
+grep -hE '^(not installed|tests that)' "$LOGS/system-packages.log" 2>/dev/null
+
+python=$(find_python) || give_up "python3 (3.11 or later) with venv is needed: apt-get install python3 python3-venv"
+
+# --- tox, in an environment of its own --------------------------------------------------------------------------------
+
+tox_environment() {
+    if [[ ! -x .venv/tox/bin/tox || constraints.txt -nt .venv/tox/made ]]; then
+        rm -rf .venv/tox
+        "$python" -m venv .venv/tox &&
+            .venv/tox/bin/python -m pip install -q -c constraints.txt tox &&
+            touch .venv/tox/made || return 1
+    fi
+    .venv/tox/bin/tox --version
+}
+
+test_environment() {
+    .venv/tox/bin/tox run -e py3 --notest || return 1
+    [[ -z $libvirt ]] || .tox/py3/bin/python -m pip install -q -c constraints.txt libvirt-python
+}
+
+in_tox() {
+    .venv/tox/bin/tox exec -q -e py3 --skip-pkg-install -- "$@"
+}
+
+step "tox" tox_environment || give_up "tox cannot be installed; see $LOGS/tox.log"
+step "environment" test_environment || give_up "the environment cannot be made; see $LOGS/environment.log"
+
+# --- the steps ----------------------------------------------------------------------------------------------------------
+
+# check NAME COMMAND...: one step that is one check.
+check() {
+    if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# tests NAME PART...: one step that runs parts of tests/ and is counted test by test.
+tests() {
+    local name=$1 code=0 part p f s before=$failed
+    shift
+    step "$name" in_tox python tools/parts.py --results "$LOGS" "$@" || code=$?
+    for part in "$@"; do
+        [[ -f $LOGS/$part.tally ]] || continue
+        read -r p f s <"$LOGS/$part.tally"
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+        echo "   tests/$part: $p passed, $f failed, $s skipped"
+    done
+    ((code == 0 || failed > before)) || failed=$((failed + 1))
+}
+
+seeds=0-199
+[[ -n $fast ]] && seeds=0-19
+export NOVA_CELLS_SEEDS=${NOVA_CELLS_SEEDS:-$seeds}
+
+check "house" in_tox bash tools/house.sh
+tests "tests of the house" house
+tests "units and laws" unit laws
+if [[ -z $fast ]]; then
+    tests "functional" functional rest
+fi
+tests "simulation" simulation
+if [[ -n $libvirt ]]; then
+    tests "libvirt" libvirt
+fi
+if [[ -z $fast ]]; then
+    check "documents" in_tox sphinx-build -q -W --keep-going -b html doc doc/build/html
+fi
+finish

@@ -1,0 +1,220 @@
+"""Quota: what may be had, what is had, and the guard row that lets one decide at a time.
+
+Law T11: the first statement of a transaction that decides about quota is ``guard``, a real
+write, so that two deciders meet there on every database (a SELECT FOR UPDATE is not certified
+by Galera, and SUM then INSERT passes twice).  Usage is always derived: the rows that count
+plus the reservations; nothing is ever incremented.
+
+Assumes a connection inside a transaction in every method.  Never commits, and never reads a
+clock.  A limit of -1 is no limit.
+"""
+
+import collections.abc
+import typing
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exc
+
+from nova_cells.db.view import tables
+from nova_cells.domain import errors
+
+UNLIMITED = -1
+DEFAULT_CLASS = "default"
+COUNTED = ("instances", "cores", "ram")
+
+#: Every resource that the Compute API names, with the option that holds its default.  The last
+#: four belong to the network service: they are shown to old clients and never limit anything.
+RESOURCES: dict[str, str | None] = {
+    "instances": "instances", "cores": "cores", "ram": "ram",
+    "metadata_items": "metadata_items", "injected_files": "injected_files",
+    "injected_file_content_bytes": "injected_file_content_bytes",
+    "injected_file_path_bytes": "injected_file_path_length",
+    "key_pairs": "key_pairs", "server_groups": "server_groups",
+    "server_group_members": "server_group_members",
+    "fixed_ips": None, "floating_ips": None, "security_groups": None,
+    "security_group_rules": None,
+}
+
+
+class Usage(typing.NamedTuple):
+    """How much of a resource is taken by rows, and by operations under way."""
+
+    in_use: int
+    reserved: int = 0
+
+    @property
+    def total(self) -> int:
+        """What a limit is compared with."""
+        return self.in_use + self.reserved
+
+
+class Quota:
+    """Limits and usage of projects and users.  ``defaults``: option of [quota] -> limit."""
+
+    def __init__(self, defaults: collections.abc.Mapping[str, int]) -> None:
+        self.defaults = {name: int(defaults.get(option, UNLIMITED)) if option else UNLIMITED
+                         for name, option in RESOURCES.items()}
+
+    # -- limits -----------------------------------------------------------------------------
+
+    def class_limits(self, tx: sa.Connection, name: str = DEFAULT_CLASS) -> dict[str, int]:
+        """Resource -> limit of a quota class; what it does not say is the option's default."""
+        table = tables.quota_classes.c
+        return self.defaults | _limits(tx, table.resource, table.hard_limit, table.name == name)
+
+    def project_limits(self, tx: sa.Connection, project: str) -> dict[str, int]:
+        """Resource -> limit of a project as a whole."""
+        return self.class_limits(tx) | _own_limits(tx, project, "")
+
+    def limits(self, tx: sa.Connection, project: str, user: str | None = None) -> dict[str, int]:
+        """Resource -> limit: the user's in the project, else the project's, else the class's."""
+        found = self.project_limits(tx, project)
+        return found | _own_limits(tx, project, user) if user else found
+
+    def set_limits(self, tx: sa.Connection, project: str, user: str | None,
+                   limits: collections.abc.Mapping[str, int]) -> None:
+        """Set limits of a project, or of a user in it.  What is not named stays."""
+        for resource, value in limits.items():
+            _put(tx, tables.quota_limits, value, project_id=project, user_id=user or "",
+                 resource=_known(resource))
+
+    def delete_limits(self, tx: sa.Connection, project: str, user: str | None = None) -> None:
+        """Back to the defaults: for one user, or for the project and all users in it."""
+        table = tables.quota_limits
+        which = table.c.project_id == project
+        if user:
+            which &= table.c.user_id == user
+        tx.execute(table.delete().where(which))
+
+    def set_class_limits(self, tx: sa.Connection, name: str,
+                         limits: collections.abc.Mapping[str, int]) -> None:
+        """Set limits of a quota class.  Only the class "default" has an effect."""
+        for resource, value in limits.items():
+            _put(tx, tables.quota_classes, value, name=name, resource=_known(resource))
+
+    # -- usage ------------------------------------------------------------------------------
+
+    def usage(self, tx: sa.Connection, project: str,
+              user: str | None = None) -> dict[str, Usage]:
+        """Resource -> what the project has, or what the user has in it.
+
+        Key pairs belong to a user, so a project as a whole has none.
+        """
+        rows, held = tables.servers.c, tables.reservations.c
+        used = _sums(tx, (sa.func.count(), rows.vcpus, rows.ram_mb), rows, project, user,
+                     rows.counted.is_(True))
+        reserved = _sums(tx, (held.instances, held.cores, held.ram), held, project, user)
+        found = dict.fromkeys(RESOURCES, Usage(0))
+        found.update({name: Usage(used[n], reserved[n]) for n, name in enumerate(COUNTED)})
+        if user:
+            found["key_pairs"] = Usage(self.key_pairs(tx, user))
+        return found
+
+    def key_pairs(self, tx: sa.Connection, user: str) -> int:
+        """How many key pairs a user has."""
+        query = sa.select(sa.func.count()).select_from(tables.keypairs)
+        return int(tx.execute(query.where(tables.keypairs.c.user_id == user)).scalar_one())
+
+    # -- deciding ---------------------------------------------------------------------------
+
+    def guard(self, tx: sa.Connection, project: str) -> None:
+        """Let one transaction at a time decide about a project.  Its first statement (T11)."""
+        take_turn(tx, f"project:{project}")
+
+    def guard_user(self, tx: sa.Connection, user: str) -> None:
+        """The same for what belongs to a user: key pairs."""
+        take_turn(tx, f"user:{user}")
+
+    def check(self, tx: sa.Connection, project: str, user: str, instances: int, cores: int,
+              ram: int) -> None:
+        """Raise ``OverLimit`` if this much more does not fit the project, or the user in it.
+
+        Assumes that ``guard`` was the first statement of this transaction.
+        """
+        wanted = dict(zip(COUNTED, (instances, cores, ram), strict=True))
+        limits = self.project_limits(tx, project)
+        _fit(wanted, self.usage(tx, project), limits)
+        own = {name: limit for name, limit in _own_limits(tx, project, user).items()
+               if name in COUNTED}
+        if own:
+            _fit(wanted, self.usage(tx, project, user), own)
+
+    def hold(self, tx: sa.Connection, op: str, server: str, project: str, user: str,
+             instances: int, cores: int, ram: int, now: float) -> None:
+        """Reserve for an operation under way.  ``op`` is unique: a second hold is an error."""
+        tx.execute(tables.reservations.insert().values(
+            op=op, server=server, project_id=project, user_id=user, instances=instances,
+            cores=cores, ram=ram, created_at=now))
+
+    def release(self, tx: sa.Connection, op: str) -> None:
+        """Give back what the operation held, if it still does."""
+        tx.execute(tables.reservations.delete().where(tables.reservations.c.op == op))
+
+
+def take_turn(tx: sa.Connection, scope: str) -> None:
+    """Write the guard row of a scope: whoever else wants it waits until we commit."""
+    table = tables.quota_guards
+    turn = table.update().where(table.c.scope == scope).values(turn=table.c.turn + 1)
+    if tx.execute(turn).rowcount:
+        return
+    try:
+        with tx.begin_nested():
+            tx.execute(table.insert().values(scope=scope, turn=1))
+    except db_exc.DBDuplicateEntry:              # somebody made the row in between
+        tx.execute(turn)
+
+
+def _fit(wanted: dict[str, int], usage: dict[str, Usage], limits: dict[str, int]) -> None:
+    over = [name for name, amount in wanted.items()
+            if amount > 0 and limits.get(name, UNLIMITED) != UNLIMITED
+            and usage[name].total + amount > limits[name]]
+    if not over:
+        return
+    def listed(values: collections.abc.Mapping[str, object]) -> str:
+        return ", ".join(str(values[name]) for name in over)
+    used = {name: usage[name].total for name in over}
+    raise errors.OverLimit(
+        f"Quota exceeded for {', '.join(over)}: Requested {listed(wanted)}, but already used "
+        f"{listed(used)} of {listed(limits)} {', '.join(over)}", overs=over)
+
+
+def _known(resource: str) -> str:
+    if resource not in RESOURCES:
+        raise errors.Invalid(f"Unknown quota resources ['{resource}'].")
+    return resource
+
+
+def _limits(tx: sa.Connection, resource: sa.Column, limit: sa.Column,
+            which: sa.ColumnElement[bool]) -> dict[str, int]:
+    rows = tx.execute(sa.select(resource, limit).where(which))
+    return {name: value for name, value in rows if name in RESOURCES}
+
+
+def _own_limits(tx: sa.Connection, project: str, user: str) -> dict[str, int]:
+    table = tables.quota_limits.c
+    return _limits(tx, table.resource, table.hard_limit,
+                   (table.project_id == project) & (table.user_id == user))
+
+
+def _sums(tx: sa.Connection, amounts: tuple, columns: typing.Any, project: str,
+          user: str | None, *which: sa.ColumnElement[bool]) -> list[int]:
+    """The sums of columns over the rows of a project, or of a user in it."""
+    sums = [amount if isinstance(amount, sa.sql.functions.FunctionElement)
+            else sa.func.coalesce(sa.func.sum(amount), 0) for amount in amounts]
+    query = sa.select(*sums).where(columns.project_id == project, *which)
+    if user:
+        query = query.where(columns.user_id == user)
+    return [int(value) for value in tx.execute(query).one()]
+
+
+def _put(tx: sa.Connection, table: sa.Table, value: int, **key: str) -> None:
+    """Set ``hard_limit`` of the row with this key, or make the row."""
+    which = sa.and_(*(table.c[name] == part for name, part in key.items()))
+    change = table.update().where(which).values(hard_limit=value)
+    if tx.execute(change).rowcount:
+        return
+    try:
+        with tx.begin_nested():
+            tx.execute(table.insert().values(hard_limit=value, **key))
+    except db_exc.DBDuplicateEntry:
+        tx.execute(change)

@@ -1,0 +1,3 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Tests of the API cell's database."""

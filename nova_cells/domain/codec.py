@@ -23,8 +23,8 @@ TYPES: dict[str, type] = {
         commands.ReadDigests, commands.ReadBucket, commands.Resync, commands.Adopt,
         commands.Detach, commands.Done, commands.Text, commands.Digests, commands.Bucket,
         commands.CellFacts, errors.Failure, records.Record, records.Upload, records.Acks,
-        records.Refusal, tasks.Task, tasks.Report, tasks.Hello, tasks.GuestsSeen,
-        tasks.GuestChanged, tasks.Sweep, tasks.ConsoleQuery)
+        records.Refusal, records.Gone, tasks.Task, tasks.Report, tasks.Hello, tasks.GuestsSeen,
+        tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked, tasks.ConsoleQuery)
 }
 _DECODERS = {name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}
 _ENCODER = msgspec.json.Encoder()

@@ -60,6 +60,12 @@ class NoPlace(Problem):
     family = "no_place"
 
 
+class HostTrouble(Problem):
+    """This host cannot do it now (full disk, dead hypervisor); another host may."""
+
+    family = "no_place"
+
+
 class CellDown(Problem):
     """The cell does not answer; what was asked may or may not have happened."""
 

@@ -72,13 +72,20 @@ class Upload(commands.Message, kw_only=True):
 
 
 class Ack(commands.Message, kw_only=True):
-    """What became of one record: applied or known ("ok"), "confirmed", "moved", or "halted"."""
+    """What became of one record.
+
+    "confirmed": the server is this cell's at this epoch, and the view holds at least this
+    version; "moved": it is not; "unknown": the view has no such server; "ok": any other kind
+    of record.  ``held`` is the version that the view holds now: a child that finds its own
+    row older than that was restored from an old copy.
+    """
 
     kind: str
     uuid: str
     epoch: int
     version: int
     answer: typing.Literal["ok", "confirmed", "moved", "unknown"]
+    held: int = 0
 
 
 class Acks(commands.Message, kw_only=True):
@@ -97,6 +104,19 @@ class Refusal(commands.Message, kw_only=True):
     epoch: int
     reason: str
     slots: SlotsRecord | None = None
+
+
+class Gone(commands.Message, kw_only=True):
+    """The child carried out a delete for which no record will go up: it never had the server,
+    or had it only as an offer.  Nothing of that epoch or an older one can live here again."""
+
+    server: str
+    epoch: int
+    op: str
+
+
+#: How far a lift raises the versions of records that have no epoch (hosts, actions, slots).
+LIFT = 2**40
 
 
 def bucket_of(uuid: str) -> int:

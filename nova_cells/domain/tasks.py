@@ -98,3 +98,22 @@ class ConsoleQuery(commands.Message, kw_only=True):
 
     server: str
     lines: int | None = None
+
+
+class Look(commands.Message, kw_only=True):
+    """Look at one guest now.  ``version`` is the record's when this was asked; an answer counts
+    only while the record is still at that version, so no verb can have begun in between."""
+
+    server: str
+    epoch: int
+    version: int
+
+
+class Looked(commands.Message, kw_only=True):
+    """What a look found: the guest's power, or None when there is no guest."""
+
+    host: str
+    server: str
+    epoch: int
+    version: int
+    power: int | None

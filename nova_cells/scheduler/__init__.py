@@ -1,7 +1,4 @@
-# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+"""Choosing: filter, weigh, choose, pack.  The same code chooses cells and hosts.
 
-"""Choosing, purely: filter, weigh, choose, pack.  The same code chooses cells and hosts.
-
-It reads what it is handed and touches nothing; the claim that makes a choice true is made
-elsewhere, in one transaction.
+May assume domain values only.  Never claims anything: what it proposes, one place commits.
 """

@@ -1,5 +1,50 @@
-# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+"""The API cell's database: a view of every server, read first, and what the API cell owns.
 
-"""The API cell's database, made for reading: servers as their cells last told them, offers,
-quota, intents.
+May assume that records are whole.  Never lowers a record; never trusts a payload about who
+sent it.  Methods take ``tx``, a connection inside ``View.read()`` or ``View.write()``, so that
+a caller composes one transaction from several.
 """
+
+import typing
+
+from nova_cells.db import engine
+from nova_cells.db import seal as sealing
+from nova_cells.db.view import cells
+from nova_cells.db.view import flavors
+from nova_cells.db.view import intents
+from nova_cells.db.view import keypairs
+from nova_cells.db.view import offers
+from nova_cells.db.view import orders
+from nova_cells.db.view import quota
+from nova_cells.db.view import records
+from nova_cells.db.view import servers
+from nova_cells.db.view import tables
+
+
+class View(engine.Database):
+    """The view database and its parts."""
+
+    def __init__(self, url: str, seal: sealing.Seal | None = None,
+                 quota_defaults: dict[str, int] | None = None,
+                 **pool_options: typing.Any) -> None:
+        super().__init__(url, **pool_options)
+        self.seal = seal or sealing.Seal.fresh()
+        self.servers = servers.Servers()
+        self.offers = offers.Offers(self.seal)
+        self.intents = intents.Intents()
+        self.cells = cells.Cells()
+        self.records = records.Records()
+        self.orders = orders.Orders()
+        self.quota = quota.Quota(quota_defaults or {})
+        self.flavors = flavors.Flavors()
+        self.keypairs = keypairs.KeyPairs()
+
+    def create_tables(self) -> None:
+        """All tables at once, for databases that nobody keeps (tests, simulations)."""
+        tables.metadata.create_all(self.engine)
+
+    def locate(self, server: str) -> str | None:
+        """The uuid of the cell that owns this server, for the router."""
+        with self.read() as tx:
+            row = self.servers.row(tx, server)
+        return row.cell if row is not None else None

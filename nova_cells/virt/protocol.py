@@ -10,16 +10,10 @@ another may).  Units: MiB for memory, GiB for disks, seconds for time.
 import collections.abc
 import typing
 
-from nova_cells.domain import errors
-from nova_cells.domain import resources
+from nova_cells.domain import errors, resources, tasks
 from nova_cells.domain import server as model
-from nova_cells.domain import tasks
 
-
-class HostTrouble(errors.Problem):
-    """This host cannot do it now (full disk, dead hypervisor); another host may."""
-
-    family = "no_place"
+HostTrouble = errors.HostTrouble
 
 
 class HostFacts(model.Value, kw_only=True):

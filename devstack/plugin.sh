@@ -1,0 +1,56 @@
+#!/bin/bash
+# DevStack plugin nova_cells: plugin.sh MODE [PHASE], sourced by DevStack or by stack.sh of this directory.
+#
+#   stack pre-install   Debian packages        stack post-config   configuration, accounts
+#   stack install       nova_cells, the image  stack extra         hosts, service, image, flavors
+#   stack test-config   Tempest's switches     unstack, clean      the reverse
+#
+# Only DevStack's public functions are used, and those of lib/hosts, lib/image and lib/nova_cells.
+
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=lib/process
+source "$NOVA_CELLS_DIR/devstack/lib/process"
+# shellcheck source=lib/hosts
+source "$NOVA_CELLS_DIR/devstack/lib/hosts"
+# shellcheck source=lib/image
+source "$NOVA_CELLS_DIR/devstack/lib/image"
+# shellcheck source=lib/nova_cells
+source "$NOVA_CELLS_DIR/devstack/lib/nova_cells"
+
+if is_service_enabled nova-cells; then
+    case ${1:-}/${2:-} in
+    stack/pre-install)
+        install_package "${NOVA_CELLS_PACKAGES[@]}" "${HOST_PACKAGES[@]}" "${GUEST_PACKAGES[@]}"
+        ;;
+    stack/install)
+        install_nova_cells
+        nova_cells_step "making the guest image" image \
+            "check that apt can download linux-image-cloud-amd64, then run this again" make_guest_image
+        ;;
+    stack/post-config)
+        configure_nova_cells
+        create_nova_cells_accounts
+        ;;
+    stack/extra)
+        if is_service_enabled nova-cells-hosts; then
+            nova_cells_step "starting the compute hosts" hosts \
+                "read there why libvirtd does not answer, then run this again" nova_cells_as_root start_hosts
+        fi
+        start_nova_cells
+        nova_cells_step "image, flavors and key pair" resources \
+            "see which service is not well (devstack/status.sh), then run this again" create_nova_cells_resources
+        ;;
+    stack/test-config)
+        if is_service_enabled tempest; then
+            configure_tempest_for_nova_cells
+        fi
+        ;;
+    unstack/)
+        stop_nova_cells
+        nova_cells_as_root stop_hosts
+        ;;
+    clean/)
+        clean_nova_cells
+        ;;
+    esac
+fi

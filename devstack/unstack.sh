@@ -1,0 +1,14 @@
+#!/bin/bash
+# Stops everything that stack.sh started, guests included.  Data stays: stack.sh goes on where it was.
+
+# shellcheck source-path=SCRIPTDIR
+# shellcheck source=lib/env
+source "$(dirname "${BASH_SOURCE[0]}")/lib/env"
+
+require_root
+take_lock
+# nova_cells first, so that it does not take the end of the guests for their owners' wish
+run_plugin unstack
+stop_process glance
+stop_process keystone
+echo_summary "everything is stopped; data is kept in $DATA_DIR"

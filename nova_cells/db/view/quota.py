@@ -102,7 +102,7 @@ class Quota:
         """
         rows, held = tables.servers.c, tables.reservations.c
         used = _sums(tx, (sa.func.count(), rows.vcpus, rows.ram_mb), rows, project, user,
-                     rows.counted.is_(True))
+                     rows.counted == sa.true())
         reserved = _sums(tx, (held.instances, held.cores, held.ram), held, project, user)
         found = dict.fromkeys(RESOURCES, Usage(0))
         found.update({name: Usage(used[n], reserved[n]) for n, name in enumerate(COUNTED)})

@@ -24,8 +24,11 @@ if is_service_enabled nova-cells; then
         ;;
     stack/install)
         install_nova_cells
-        nova_cells_step "making the guest image" image \
-            "check that apt can download linux-image-cloud-amd64, then run this again" make_guest_image
+        if [[ ! -s $(guest_image_path) ]]; then
+            nova_cells_step "making the guest image" image \
+                "check that apt can download linux-image-cloud-amd64, then run this again" make_guest_image
+        fi
+        echo_summary "guest image $(guest_image_path) sha256 $(cut -d' ' -f1 "$(guest_image_path).sha256")"
         ;;
     stack/post-config)
         configure_nova_cells

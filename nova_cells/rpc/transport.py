@@ -1,0 +1,48 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Transports: opening one by its URL, and writing a URL without its secrets.
+
+A private ConfigOpts lacks option groups that oslo.messaging reads on every call and registers on
+the global one only; they are registered here.
+"""
+
+import re
+
+import oslo_messaging
+from oslo_config import cfg
+
+from nova_cells.conf import rpc as options
+from nova_cells.domain import errors
+
+_SECRET = re.compile(r"(?<=:)[^:@/,]*(?=@)")
+
+
+def masked(url: str) -> str:
+    """The URL as it may be logged: every password is ***, and the query is left out."""
+    scheme, found, rest = str(url).partition("://")
+    if not found:
+        return "***"
+    return f"{scheme}://{_SECRET.sub('***', rest.partition('?')[0])}"
+
+
+def prepare(conf: cfg.ConfigOpts) -> None:
+    """Register what oslo.messaging needs on this configuration.  May be repeated."""
+    from oslo_messaging._metrics import client as metrics
+    from oslo_messaging._tracing import client as tracing
+
+    conf.register_opts(options.RPC, group="rpc")
+    conf.register_opts(metrics.oslo_messaging_metrics, group="oslo_messaging_metrics")
+    conf.register_opts(tracing.oslo_messaging_tracing, group="oslo_messaging_tracing")
+
+
+def open_transport(conf: cfg.ConfigOpts, url: str) -> oslo_messaging.Transport:
+    """A transport.  ``Invalid`` with a sentence if the URL is no good; does not connect yet."""
+    prepare(conf)
+    try:
+        return oslo_messaging.get_rpc_transport(conf, url)
+    except (oslo_messaging.InvalidTransportURL, ValueError):
+        raise errors.Invalid(f"{masked(url)} is not a transport URL: write it as "
+                             "rabbit://user:password@host:5672/vhost") from None
+    except oslo_messaging.DriverLoadFailure:
+        raise errors.Invalid(f"no driver for the transport URL {masked(url)}: rabbit:// and "
+                             "local:// are known") from None

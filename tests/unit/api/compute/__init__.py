@@ -1,0 +1,3 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Tests of single modules of the Compute API."""

@@ -82,6 +82,7 @@ def run(part: str, arguments: argparse.Namespace) -> dict[str, int]:
 
 def chosen(stestr: list[str], extra: list[str]) -> bool:
     """Whether any test matches what was asked for."""
+    subprocess.run([*stestr, "init"], cwd=ROOT, check=True)
     words = [word for word in extra if not word.startswith("-")]
     listed = subprocess.run([*stestr, "list", *words], cwd=ROOT, capture_output=True, text=True)
     found = any(line.startswith("tests.") for line in listed.stdout.splitlines())

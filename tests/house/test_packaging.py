@@ -4,8 +4,14 @@
 
 import configparser
 import importlib
-import importlib.util
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
 
 import testtools
 from packaging import requirements, version
@@ -76,3 +82,32 @@ class DataFiles(testtools.TestCase):
         for line in filter(None, setup()["files"]["data_files"].splitlines()):
             folder = tree.ROOT / line.partition("=")[2].strip().removesuffix("/*")
             self.assertTrue(any(folder.iterdir()), folder)
+
+
+class Wheel(testtools.TestCase):
+    def test_holds_what_an_installed_service_needs(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        source, built = Path(folder.name, "source"), Path(folder.name, "built")
+        for path in tree.files():
+            target = source / path.relative_to(tree.ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        words = "-m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir".split()
+        run = subprocess.run(
+            [sys.executable, *words, str(built), "."],
+            cwd=source,
+            env={**os.environ, "PBR_VERSION": "0.0.1"},
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual(0, run.returncode, run.stdout + run.stderr)
+        (wheel,) = built.glob("nova_cells-*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            names = {name.partition(".data/data/")[2] or name for name in archive.namelist()}
+        shipped = ("nova_cells/", "etc/nova-cells/", "alembic/")
+        wanted = {tree.short(path) for path in tree.files()}
+        wanted = {name for name in wanted if name.startswith(shipped)}
+        wanted = {re.sub("^alembic/", "share/nova-cells/alembic/", name) for name in wanted}
+        self.assertEqual(set(), wanted - names)
+        self.assertEqual([], [name for name in names if name.startswith("tests/")])

@@ -21,7 +21,7 @@ from oslo_log import log
 
 from nova_cells.domain import errors, lifecycle, resources, tasks
 from nova_cells.domain import server as model
-from nova_cells.virt import identity, journal, protocol
+from nova_cells.virt import fetch, header, identity, journal, protocol
 from nova_cells.virt import settings as values
 
 LOG = log.getLogger(__name__)
@@ -85,7 +85,7 @@ class FakeDriver:
         path = os.path.join(directory, "guests.jsonl") if directory else None
         self._journal = journal.Journal(path, Guest)
         self._guests: dict[str, Guest] = self._journal.load()
-        self._cache: set[str] = set()
+        self._cache: dict[str, int] = {}         # image id: its virtual size in bytes
         self._inventory = settings.ratios.inventory(
             settings.fake.vcpus, settings.fake.memory_mb, settings.fake.disk_gb)
         self._used = collections.Counter[str]()
@@ -136,26 +136,24 @@ class FakeDriver:
             image = _image(spec)
             if image.id in self._cache:
                 return
+            size = 0
             if self._images is not None:
                 with tempfile.TemporaryDirectory(prefix="nova-cells-fake-") as directory:
-                    self._download(image, os.path.join(directory, "image"))
+                    path = os.path.join(directory, "image")
+                    fetch.download(self._images, image, path)
+                    size = header.inspect(path, image.disk_format, f"image {image.id}").virtual_size
+                header.size_for(size, spec.server.flavor.disk_gb, f"image {image.id}")
             with self._lock:
-                self._cache.add(image.id)
-
-    def _download(self, image: model.ImageFacts, path: str) -> None:
-        try:
-            self._images.download(image, path)
-        except errors.Problem as problem:
-            if problem.family != "cell_down":
-                raise
-            raise protocol.HostTrouble(f"image {image.id} cannot be fetched: {problem}")
+                self._cache[image.id] = size
 
     def create_disk(self, spec: protocol.GuestSpec) -> None:
         """Never smaller than it was; refused when the host's disk is full."""
         with self._changing("create_disk", spec.server.uuid) as guest:
-            if _image(spec).id not in self._cache:
-                raise protocol.HostTrouble(f"image {_image(spec).id} is not in the cache of "
+            image = _image(spec)
+            if image.id not in self._cache:
+                raise protocol.HostTrouble(f"image {image.id} is not in the cache of "
                                            f"{self._settings.host}: fetch it first")
+            header.size_for(self._cache[image.id], spec.server.flavor.disk_gb, f"image {image.id}")
             size = resources.amounts(spec.server.flavor).get(resources.DISK_GB, 0)
             size = max(size, guest.disk_gb or 0)
             self._fits(resources.DISK_GB, size - (guest.disk_gb or 0))

@@ -92,6 +92,7 @@ def _libvirt(conf: cfg.ConfigOpts, own: cfg.ConfigOpts.GroupAttr) -> values.Libv
     return values.LibvirtHost(
         connection_uri=own.connection_uri or conf.libvirt.connection_uri,
         virt_type=conf.libvirt.virt_type, images_type=conf.libvirt.images_type,
+        force_raw_images=conf.force_raw_images,
         cpu_mode=conf.libvirt.cpu_mode, machine_type=conf.libvirt.hw_machine_type,
         tb_cache_mib=conf.libvirt.tb_cache_size, rng=conf.libvirt.rng,
         mem_stats_period=conf.libvirt.mem_stats_period_seconds,

@@ -42,6 +42,7 @@ class LibvirtHost(model.Value, kw_only=True):
     connection_uri: str = "qemu:///system"
     virt_type: str
     images_type: str = "qcow2"
+    force_raw_images: bool = True
     cpu_mode: str | None = None
     machine_type: str = "pc"
     tb_cache_mib: int = 32

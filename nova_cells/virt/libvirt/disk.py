@@ -1,0 +1,108 @@
+"""Disks of guests: qcow2 overlays over cached images, made by qemu-img.
+
+qemu-img is always told every format and runs under limits of memory, processor time and file
+size, because what it reads was made by strangers (law: hostile images).  May assume that base
+files were inspected.  Never shrinks a disk, and never gives a half-made one its final name.
+"""
+
+import os
+import signal
+import subprocess
+
+from oslo_log import log
+
+from nova_cells.domain import errors
+from nova_cells.virt import header
+from nova_cells.virt.libvirt import paths
+
+LOG = log.getLogger(__name__)
+MEMORY_LIMIT = 1024 ** 3                   # address space of a qemu-img
+CPU_LIMIT = 600                          # seconds of processor time
+WALL_LIMIT = 1800.0                      # seconds until it is given up
+MARGIN = 64 * 1024 * 1024                # bytes that a host's disk keeps free
+
+
+def qemu_img(*words: str, file_limit: int | None = None) -> str:
+    """Run qemu-img; its output.  ``HostTrouble`` if the disk is full, it is missing or it hit a
+    limit; ``Invalid`` for anything else, which is the image's fault."""
+    command = ["prlimit", f"--as={MEMORY_LIMIT}", f"--cpu={CPU_LIMIT}", "--core=0"]
+    if file_limit is not None:
+        command.append(f"--fsize={file_limit}")
+    command += ["--", "qemu-img", *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WALL_LIMIT,
+                              stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"},
+                              errors="replace", check=False)
+    except FileNotFoundError:
+        raise errors.HostTrouble("prlimit is not installed on this host: install util-linux")
+    except subprocess.TimeoutExpired:
+        raise errors.HostTrouble(f"qemu-img {words[0]} took more than {WALL_LIMIT:.0f} seconds")
+    if done.returncode == 0:
+        return done.stdout
+    raise _problem(words[0], done.returncode, done.stderr.strip())
+
+
+def _problem(what: str, code: int, said: str) -> errors.Problem:
+    LOG.warning("qemu-img %s ended with %s: %s", what, code, said)
+    if code == 127:
+        return errors.HostTrouble("qemu-img is not installed on this host: install qemu-utils")
+    if "No space left" in said or "File too large" in said or code == -signal.SIGXFSZ:
+        return errors.HostTrouble(f"the host's disk is full: qemu-img {what} found no room")
+    if code < 0 or "Cannot allocate memory" in said:
+        return errors.HostTrouble(f"qemu-img {what} reached a limit of memory or time")
+    if "lock" in said:
+        return errors.Conflict(f"qemu-img {what}: the disk is in use")
+    last = said.splitlines()[-1] if said else f"code {code}"
+    return errors.Invalid(f"the image cannot be read by qemu-img {what}: {last}")
+
+
+def free_bytes(path: str) -> int:
+    """Bytes free on the file system of a path."""
+    return os.statvfs(path).f_bavail * os.statvfs(path).f_frsize
+
+
+def need(path: str, size: int, what: str) -> None:
+    """``HostTrouble`` unless ``size`` bytes and a margin are free where ``path`` is."""
+    free = free_bytes(path)
+    if free < size + MARGIN:
+        raise errors.HostTrouble(f"no room for {what}: it needs {size >> 20} MiB, and "
+                                 f"{max(0, free - MARGIN) >> 20} MiB are free in {path}")
+
+
+def create_overlay(path: str, base: str, base_format: str, size: int) -> None:
+    """The disk, as large as asked; one that is there is kept, and grown if it is smaller."""
+    if os.path.exists(path):
+        _grow(path, size)
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    need(os.path.dirname(path), 0, "a disk")
+    part = path + ".part"
+    paths.forget(part)
+    qemu_img("create", "-q", "-f", "qcow2", "-F", base_format, "-b", base, part, str(size))
+    paths.put(part, path)
+
+
+def _grow(path: str, size: int) -> None:
+    if _overlay_size(path) < size:
+        qemu_img("resize", "-q", "-f", "qcow2", path, str(size))
+
+
+def _overlay_size(path: str) -> int:
+    """The virtual size of a disk of ours (its backing file is ours as well)."""
+    with open(path, "rb") as file:
+        start = file.read(32)
+    if len(start) < 32 or not start.startswith(header.MAGIC):
+        raise errors.HostTrouble(f"{path} is damaged: delete the server, or restore the file")
+    return int.from_bytes(start[24:32], "big")
+
+
+def direct_io(directory: str) -> bool:
+    """Whether files there can be opened past the page cache."""
+    path = os.path.join(directory, f".direct-io.{os.getpid()}")
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_DIRECT, 0o600))
+    except OSError:
+        return False
+    finally:
+        paths.forget(path)
+    return True

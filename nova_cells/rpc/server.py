@@ -13,6 +13,7 @@ import collections.abc
 import logging
 import threading
 import time
+from concurrent import futures
 
 import oslo_messaging
 from oslo_messaging.rpc import server as oslo_server
@@ -32,6 +33,9 @@ class _Bounded(oslo_server.RPCServer):
         """Start with so many threads."""
         self._free = threading.Semaphore(threads)
         self._stopping = False
+        if self.executor_type == "threading":
+            # oslo.messaging's own workers wake once a second to see whether they should end.
+            self._executor_cls = futures.ThreadPoolExecutor
         self.start(override_pool_size=threads)
 
     def leave(self) -> None:

@@ -1,0 +1,34 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Options that every process has: where state lives, what this machine is called, how it runs."""
+
+import os
+import pathlib
+import socket
+
+from oslo_config import cfg
+
+
+def default_state_path() -> str:
+    """/var/lib for the administrator, the user's own data directory for everybody else."""
+    if os.geteuid() == 0:
+        return "/var/lib/nova-cells"
+    home = os.environ.get("XDG_DATA_HOME") or str(pathlib.Path.home() / ".local" / "share")
+    return os.path.join(home, "nova-cells")
+
+
+DEFAULT = [
+    cfg.StrOpt("state_path", default=default_state_path(), sample_default="/var/lib/nova-cells",
+               help="The directory under which all state lives: databases, keys, guests of the "
+                    "fake driver, the log of the stand-alone process."),
+    cfg.StrOpt("host", default=socket.gethostname(), sample_default="<hostname>",
+               help="The name of this host in its cell. Need not be unique among cells."),
+    cfg.StrOpt("concurrency_backend", default="threading", choices=["threading", "eventlet"],
+               help="What services run on. Read before anything else; the environment variable "
+                    "NOVA_CELLS_CONCURRENCY_BACKEND wins over it."),
+    cfg.FloatOpt("graceful_shutdown_timeout", default=10.0, min=0.0,
+                 help="Seconds that work under way gets to end when a service is stopped. Guests "
+                      "keep running."),
+]
+
+OPTS = {"DEFAULT": DEFAULT}

@@ -1,0 +1,48 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Options of the services: how patient they are.
+
+A name here is the name of a field of the service's ``Settings``; ``fill`` copies what a service
+knows.  Tests hold the defaults equal.
+"""
+
+import typing
+
+from oslo_config import cfg
+
+COLLECTOR = [
+    cfg.FloatOpt("offer_patience", default=30.0, min=1.0,
+                 help="Seconds that a cell gets to accept a boot before the next is asked."),
+    cfg.FloatOpt("cell_down_after", default=30.0, min=1.0,
+                 help="Seconds of silence after which a cell counts as down."),
+    cfg.FloatOpt("heal_interval", default=300.0, min=1.0,
+                 help="Seconds between comparisons of the view with a cell."),
+    cfg.FloatOpt("resync_retry", default=2.0, min=0.1,
+                 help="Seconds after which a step of a resync that was not answered is repeated."),
+]
+
+CONDUCTOR = [
+    cfg.FloatOpt("ask_again", default=30.0, min=1.0,
+                 help="Seconds after which a task that a host has not reported on is sent again."),
+    cfg.FloatOpt("host_down_after", default=60.0, min=1.0, deprecated_name="service_down_time",
+                 help="Seconds of silence after which a host counts as down."),
+    cfg.IntOpt("upload_batch", default=200, min=1,
+               help="Records sent up at a time."),
+    cfg.FloatOpt("upload_retry", default=3.0, min=0.1,
+                 help="Seconds after which records that were not acknowledged are sent again."),
+    cfg.FloatOpt("heartbeat", default=5.0, min=0.5,
+                 help="Seconds after which a cell with nothing to say says so."),
+    cfg.FloatOpt("tombstone_age", default=86400.0, min=60.0,
+                 help="Seconds that a deleted server is remembered. Must be longer than any outage "
+                      "that is to be survived."),
+    cfg.FloatOpt("limit_factor", default=1.0, min=0.01,
+                 help="Stretches (above 1) or shortens the time that every operation may take."),
+]
+
+OPTS: dict[str, list[cfg.Opt]] = {"collector": COLLECTOR, "conductor": CONDUCTOR, "compute": []}
+
+
+def fill(settings: type, group: cfg.ConfigOpts.GroupAttr) -> typing.Any:
+    """A service's settings from its group: the fields that are options, the rest by default."""
+    known = {name: group[name] for name in settings.__struct_fields__ if name in group}
+    return settings(**known)

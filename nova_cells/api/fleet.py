@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""The services of all cells as the view last heard of them, for the resources that show them.
+
+A cell that has not been heard for a while shows its hosts as they were, and as down: a down
+cell hides nothing (law T18).  Liveness is told by our own clock and what we heard, never by a
+child's clock (law T17).
+"""
+
+import datetime
+import hashlib
+import typing
+import uuid
+
+COMPUTE = "nova-compute"
+HUBS = ("nova-conductor", "nova-scheduler")
+INTERNAL = "internal"                    # the zone of what is not a compute host
+SILENT_AFTER = 60.0                      # seconds
+
+
+class Service(typing.NamedTuple):
+    """One service of one cell."""
+
+    number: int                          # what clients before 2.53 call it
+    uuid: str                            # and what later ones do
+    binary: str
+    host: str
+    cell: str                            # the cell's name
+    zone: str
+    up: bool
+    disabled: bool
+    disabled_reason: str | None
+    forced_down: bool
+    updated_at: float
+
+
+def alive(cell: typing.Any, now: float) -> bool:
+    """Whether a cell was heard lately."""
+    return cell.up and now - cell.heard_at <= SILENT_AFTER
+
+
+def services(view: typing.Any, now: float) -> list[Service]:
+    """Every service of every cell."""
+    with view.read() as tx:
+        cells = {cell.uuid: cell for cell in view.cells.all(tx)}
+        hosts = view.records.hosts(tx)
+    found = [_hub(cell, binary, now) for cell in cells.values() for binary in HUBS]
+    found += [_host(number, host, cells[cell], now) for number, cell, host in hosts
+              if cell in cells]
+    return found
+
+
+def _hub(cell: typing.Any, binary: str, now: float) -> Service:
+    """A cell has one conductor and one scheduler as far as its parent can tell."""
+    number = int.from_bytes(hashlib.blake2b(f"{cell.uuid}:{binary}".encode(),
+                                            digest_size=4).digest(), "big")
+    return Service(
+        number=2**30 + number % 2**30,   # hosts count from 1: no collision in a lifetime
+        uuid=str(uuid.uuid5(uuid.UUID(cell.uuid), binary)), binary=binary, host=cell.name,
+        cell=cell.name, zone=INTERNAL, up=alive(cell, now), disabled=False,
+        disabled_reason=None, forced_down=False, updated_at=cell.heard_at or cell.created_at)
+
+
+def _host(number: int, host: typing.Any, cell: typing.Any, now: float) -> Service:
+    return Service(
+        number=number, uuid=host.uuid, binary=COMPUTE, host=host.name, cell=cell.name,
+        zone=host.availability_zone,
+        up=host.up and not host.forced_down and alive(cell, now), disabled=host.disabled,
+        disabled_reason=host.disabled_reason, forced_down=host.forced_down,
+        updated_at=host.heard_at or cell.heard_at or cell.created_at)
+
+
+def moment(seconds: float) -> str:
+    """A time as the documents of services show it."""
+    when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%f")

@@ -7,6 +7,7 @@ import importlib
 import re
 
 import testtools
+from keystoneauth1 import loading
 
 from tests.house import tree
 
@@ -16,10 +17,15 @@ ENOUGH = 4  # words: less is the option's name once more
 
 
 def options():
-    """(group, option) of every option of the project."""
+    """(group, option) of every option of the project, without those of keystoneauth."""
+    foreign = {
+        option.dest
+        for option in loading.get_session_conf_options() + loading.get_auth_common_conf_options()
+    }
     for group, found in importlib.import_module("nova_cells.conf").list_opts():
         for option in found:
-            yield str(getattr(group, "name", group) or "DEFAULT"), option
+            if option.dest not in foreign:
+                yield str(getattr(group, "name", group) or "DEFAULT"), option
 
 
 def arguments():

@@ -1,5 +1,5 @@
-# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+"""The API cell's side of sync: applies records, confirms offers, resends, delivers, heals.
 
-"""The API cell's RPC service: applies records, confirms offers, resends, delivers intents,
-heals.
+May assume the view database and that the sender of a message is told by the transport.
+Never trusts a payload about who sent it; never speaks to a child's database.
 """

@@ -1,3 +1,4 @@
-# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+"""The host agent: does tasks by flows of steps, and reports.
 
-"""The agent of one host.  It reaches no database: tasks come in, reports go out."""
+May assume a driver and a journal.  Reaches no database; keeps only its journal.
+"""

@@ -1,5 +1,5 @@
-# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+"""The child cell's mind: commands in, placing, tasks out, reports in, records up.
 
-"""A child cell's hub: commands in, placing, tasks out, reports in, records up.  It never reads
-the view.
+May assume the cell's own database and bus.  Never reaches the view; never waits for anybody:
+every handler decides, saves in one transaction, and says what to send.
 """

@@ -20,6 +20,9 @@ from nova_cells.domain import errors
 BUSY_MS = 30_000                 # how long a writer waits for another on SQLite
 RETRIES = 5                      # deadlocks and certification failures, other databases
 
+#: What a database that does not answer, or is too busy to, raises: worth another try later.
+UNAVAILABLE = (db_exc.DBConnectionError, db_exc.DBDeadlock, sa.exc.TimeoutError)
+
 
 class Unusable(errors.Problem):
     """The database cannot be reached or opened: one sentence with the mend."""

@@ -20,9 +20,9 @@ TYPES: dict[str, type] = {
     for cls in (
         commands.Boot, commands.Delete, commands.Act, commands.Lock, commands.ResetState,
         commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Catalogue,
-        commands.ReadDigests, commands.ReadBucket, commands.Resync, commands.Adopt,
-        commands.Detach, commands.Done, commands.Text, commands.Digests, commands.Bucket,
-        commands.CellFacts, errors.Failure, records.Record, records.Upload, records.Acks,
+        commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,
+        commands.Detach, commands.Done, commands.Text, commands.Digests, commands.Resynced,
+        commands.Verified, commands.CellFacts, errors.Failure, records.Record, records.Upload, records.Acks,
         records.Refusal, records.Gone, tasks.Task, tasks.Report, tasks.Hello, tasks.GuestsSeen,
         tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked, tasks.ConsoleQuery)
 }

@@ -107,19 +107,19 @@ class Catalogue(Message, kw_only=True):
 
 
 class ReadDigests(Message, kw_only=True):
-    """The 256 bucket digests of the servers that the child holds."""
+    """Tell the collector the 256 bucket digests of the servers that the child holds."""
 
 
-class ReadBucket(Message, kw_only=True):
-    """The stamps of one bucket's servers."""
+class Verify(Message, kw_only=True):
+    """Check the child's own invariants and tell the collector what was found."""
 
-    bucket: int
+    order: str
 
 
 class Resync(Message, kw_only=True):
     """Fill the outbox again for one bucket (anti-entropy, heal, and the operator's resync).
 
-    ``known`` is what the view holds of this cell in the bucket: uuid, epoch, version.  With
+    Answered to the collector with ``Resynced``.  ``known`` is what the view holds of this cell in the bucket: uuid, epoch, version.  With
     ``lift`` the child is the truth: its versions are raised above the view's, and servers
     that only the view knows become tombstones.
     """
@@ -127,6 +127,7 @@ class Resync(Message, kw_only=True):
     bucket: int
     known: tuple[tuple[str, int, int], ...] = ()
     lift: bool = False
+    order: str = ""
 
 
 class Adopt(Message, kw_only=True):
@@ -165,11 +166,24 @@ class Digests(Message, kw_only=True):
     digests: tuple[str, ...]
 
 
-class Bucket(Message, kw_only=True):
-    """uuid, epoch, version of every server of the bucket; how many are not settled yet."""
+class Resynced(Message, kw_only=True):
+    """One bucket's records are marked for the way up."""
 
-    stamps: tuple[tuple[str, int, int], ...]
-    unsettled: tuple[str, ...] = ()
+    order: str
+    bucket: int
+    incarnation: str
+    marked: int = 0
+    lost: tuple[str, ...] = ()   # with lift: servers that only the view knew; gone for good
+
+
+class Verified(Message, kw_only=True):
+    """What a child found of itself: sentences, each naming an invariant; none is good."""
+
+    order: str
+    findings: tuple[str, ...]
+    digests: tuple[str, ...]
+    settled: bool                # nothing was on its way up meanwhile
+    servers: int = 0
 
 
 class CellFacts(Message, kw_only=True):
@@ -211,4 +225,4 @@ class ActionRecord(model.Value, kw_only=True):
     events: tuple[Event, ...] = ()
 
 
-Answer = Done | Text | Digests | Bucket | CellFacts | errors.Failure
+Answer = Done | Text | errors.Failure

@@ -1,5 +1,42 @@
-# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+"""A child cell's database: servers, allocations, hosts, and what must still go up.
 
-"""A child cell's database, the truth about its servers: states, allocations, operations, and the
-outbox.
+May assume that rules come from ``domain`` and proposals from ``scheduler``.  Every save of a
+synced record goes through one function that swaps on the version and marks the outbox.
+Methods take ``tx``, a connection inside ``CellStore.read()`` or ``CellStore.write()``.
 """
+
+import typing
+
+from nova_cells.db import engine
+from nova_cells.db import seal as sealing
+from nova_cells.db.cell import hosts
+from nova_cells.db.cell import identity
+from nova_cells.db.cell import outbox
+from nova_cells.db.cell import resources
+from nova_cells.db.cell import servers
+from nova_cells.db.cell import tables
+
+
+class CellStore(engine.Database):
+    """The cell database and its parts."""
+
+    def __init__(self, url: str, seal: sealing.Seal | None = None,
+                 **pool_options: typing.Any) -> None:
+        super().__init__(url, **pool_options)
+        self.seal = seal or sealing.Seal.fresh()
+        self.outbox = outbox.Outbox()
+        self.servers = servers.Servers(self.outbox, self.seal)
+        self.actions = servers.Actions(self.outbox)
+        self.hosts = hosts.Hosts(self.outbox)
+        self.resources = resources.Resources()
+        self.facts = identity.Facts(self.outbox)
+
+    def create_tables(self) -> None:
+        """All tables at once, for databases that nobody keeps (tests, simulations)."""
+        tables.metadata.create_all(self.engine)
+
+    def identity(self, name: str, uuid: typing.Callable[[], str] | None = None
+                 ) -> identity.Identity:
+        """Who this cell is; made the first time."""
+        with self.write() as tx:
+            return self.facts.ensure(tx, name, uuid or identity.fresh_uuid)

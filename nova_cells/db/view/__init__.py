@@ -15,6 +15,7 @@ from nova_cells.db.view import intents
 from nova_cells.db.view import keypairs
 from nova_cells.db.view import offers
 from nova_cells.db.view import orders
+from nova_cells.db.view import placing
 from nova_cells.db.view import quota
 from nova_cells.db.view import records
 from nova_cells.db.view import servers
@@ -35,6 +36,8 @@ class View(engine.Database):
         self.cells = cells.Cells()
         self.records = records.Records()
         self.orders = orders.Orders()
+        self.placing = placing.Placing(self.servers, self.offers, self.intents, self.cells,
+                                       self.records)
         self.quota = quota.Quota(quota_defaults or {})
         self.flavors = flavors.Flavors()
         self.keypairs = keypairs.KeyPairs()

@@ -24,6 +24,7 @@ class CellRow(msgspec.Struct, frozen=True, kw_only=True):
     incarnation: str | None = None
     halted: str | None = None
     resyncing: bool = False
+    up: bool = True
     catalogue: int = 0
     created_at: float
     updated_at: float
@@ -96,7 +97,20 @@ class Cells:
 
     def heard(self, tx: sa.Connection, uuid: str, now: float) -> None:
         """The cell spoke."""
-        tx.execute(sa.update(t).where(t.c.uuid == uuid).values(heard_at=now))
+        tx.execute(sa.update(t).where(t.c.uuid == uuid).values(heard_at=now, up=True))
+
+    def silent(self, tx: sa.Connection, uuid: str, heard_at: float) -> bool:
+        """The cell has not spoken since ``heard_at``, and for too long: down.  A compare-and-swap
+        on what was read, so that a cell that spoke meanwhile stays up."""
+        return engine.swapped(tx.execute(sa.update(t).where(
+            t.c.uuid == uuid, t.c.heard_at == heard_at, t.c.up).values(up=False)))
+
+    def parent(self, tx: sa.Connection, fresh: str) -> str:
+        """Who this API cell is to its children; ``fresh`` is taken the first time."""
+        known = tx.execute(sa.select(tables.deployment.c.uuid)).scalar()
+        if known is None:
+            tx.execute(sa.insert(tables.deployment).values(id=1, uuid=fresh))
+        return known or fresh
 
 
 def _cell(row: sa.Row) -> CellRow:

@@ -106,6 +106,16 @@ class Servers:
             self._index(tx, server)
         return engine.swapped(result)
 
+    def show_deleting(self, tx: sa.Connection, uuid: str, now: float) -> None:
+        """A delete is kept for its cell: show the last state, and that it is being deleted.  The
+        stamp stays, for the record is still the cell's."""
+        server = self.record(tx, uuid)
+        if server is not None and not server.deleted:
+            shown = model.replace(server, verb="delete", phase=0)
+            tx.execute(sa.update(t).where(t.c.uuid == uuid, t.c.epoch == server.epoch,
+                                          t.c.version == server.version).values(
+                                              **columns(shown, now)))
+
     def holding(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
         """cell, epoch, version, placed: what decides about a record."""
         return tx.execute(sa.select(t.c.cell, t.c.epoch, t.c.version, t.c.placed).where(
@@ -113,8 +123,10 @@ class Servers:
 
     def stamps(self, tx: sa.Connection, cell: str,
                bucket: int | None = None) -> list[tuple[str, int, int]]:
-        """(uuid, epoch, version) of a cell's servers, of one bucket if asked."""
-        query = sa.select(t.c.uuid, t.c.epoch, t.c.version).where(t.c.cell == cell, t.c.placed)
+        """(uuid, epoch, version) of a cell's living servers, of one bucket if asked.  Deleted ones
+        do not count: the child forgets them long before the view does."""
+        query = sa.select(t.c.uuid, t.c.epoch, t.c.version).where(
+            t.c.cell == cell, t.c.placed, ~t.c.deleted)
         if bucket is not None:
             query = query.where(t.c.uuid.like(f"{bucket:02x}%"))
         return [tuple(row) for row in tx.execute(query)]

@@ -26,10 +26,16 @@ cells = sa.Table(
     sa.Column("incarnation", Uuid),              # of the child's database, as last heard
     sa.Column("halted", sa.String(255)),         # why sync stopped; null: it runs
     sa.Column("resyncing", sa.Boolean, nullable=False),  # unknown uuids may be inserted
+    sa.Column("up", sa.Boolean, nullable=False),         # heard lately, by a collector's clock
     sa.Column("catalogue", sa.Integer, nullable=False),  # flavor catalogue it has counted
     sa.Column("created_at", Time, nullable=False),
     sa.Column("updated_at", Time, nullable=False),
     sa.Column("heard_at", Time, nullable=False), **_MYSQL)
+
+deployment = sa.Table(
+    "deployment", metadata,                      # one row: who this API cell is to its children
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("uuid", Uuid, nullable=False), **_MYSQL)
 
 servers = sa.Table(
     "servers", metadata,

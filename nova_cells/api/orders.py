@@ -1,0 +1,261 @@
+"""What the API does to servers, without any HTTP: check, save or send, apply what is answered.
+
+An order is a command and where it goes; the reply *is* the new record, and the view holds it
+before the client is answered, so that reads follow writes (law T3).  A server that is in no
+cell is the API cell's own: delete, rename and the like act here, by compare-and-swap against
+its confirmation (law T1).  May assume that the caller is allowed to do what it asks.
+"""
+
+import collections.abc
+
+import msgspec
+
+from nova_cells.domain import address as addresses
+from nova_cells.domain import boot
+from nova_cells.domain import codec
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import errors
+from nova_cells.domain import lifecycle
+from nova_cells.domain import server as model
+
+TRIES = 8                        # swaps lost in a row before the caller is told
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds."""
+
+    budget: float = 30.0             # how long a user waits for a cell
+    delete_budget: float = 5.0       # a delete that is not answered is kept instead
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to create servers, checked and resolved.
+
+    ``records`` are at epoch 1, version 0, as many as may be had at most; at least ``minimum``
+    of them must fit the quota.
+    """
+
+    records: tuple[model.Server, ...]
+    request: boot.BootRequest
+    secrets: boot.Secrets = boot.Secrets()
+    origin: commands.Origin = commands.Origin()
+    minimum: int = 0                 # 0: all of them
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was created, and the offers to send."""
+
+    servers: list[model.Server]
+    casts: list[effects.Effect]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A command on its way; ``record`` when it was carried out at the top, with ``casts``."""
+
+    to: addresses.Address | None = None
+    command: commands.Command | None = None
+    record: model.Server | None = None
+    casts: tuple[effects.Effect, ...] = ()
+
+
+class Orders:
+    """The operations of the API cell on servers."""
+
+    def __init__(self, view, ids, settings: Settings | None = None) -> None:  # noqa: ANN001
+        self.view = view
+        self.ids = ids
+        self.settings = settings or Settings()
+
+    # -- create -----------------------------------------------------------------------------
+
+    def boot(self, asked: Asked, now: float) -> Accepted:
+        """Quota, rows and offers in one transaction behind the project's guard row (T11)."""
+        first = asked.records[0]
+        sealed = None
+        if asked.secrets.user_data is not None:
+            sealed = self.view.seal.close(asked.secrets.user_data.encode())
+        servers: list[model.Server] = []
+        casts: list[effects.Effect] = []
+        with self.view.write() as tx:
+            self.view.quota.guard(tx, first.project_id)
+            for record in asked.records[:self._fitting(tx, asked)]:
+                server, sent = self.view.placing.accept(
+                    tx, model.replace(record, verb="boot", phase=0, ticket=0), asked.request,
+                    asked.secrets, asked.origin, self.ids.uuid(), now, sealed)
+                servers.append(server)
+                casts += sent
+        return Accepted(servers=servers, casts=casts)
+
+    def _fitting(self, tx, asked: Asked) -> int:  # noqa: ANN001
+        """How many of the records fit the quota.  Raises ``OverLimit`` under the minimum."""
+        first, count = asked.records[0], len(asked.records)
+        while True:
+            try:
+                self.view.quota.check(
+                    tx, first.project_id, first.user_id, count, count * first.flavor.vcpus,
+                    count * first.flavor.ram_mb)
+                return count
+            except errors.OverLimit:
+                if count <= (asked.minimum or len(asked.records)):
+                    raise
+                count -= 1
+
+    # -- change -----------------------------------------------------------------------------
+
+    def act(self, uuid: str, verb: str, origin: commands.Origin, now: float,
+            want: dict[str, str] | None = None) -> Order:
+        """Begin a verb of the lifecycle table."""
+        row, server = self._find(uuid)
+        if not row.placed:
+            lifecycle.begin(server, verb, now)       # says why not, if the state forbids it
+            raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
+        return self._to_cell(row, commands.Act, origin, verb=verb, want=want or {})
+
+    def lock(self, uuid: str, locked: bool, reason: str | None, origin: commands.Origin,
+             now: float) -> Order:
+        """Forbid changes, or allow them again."""
+        def change(server: model.Server) -> model.Server:
+            by = ("admin" if origin.admin and origin.project_id != server.project_id
+                  else "owner")
+            return lifecycle.change(server, now, locked=locked, locked_by=by if locked else None,
+                                    locked_reason=reason if locked else None)
+        return self._either(uuid, change, commands.Lock, origin, now, locked=locked,
+                            reason=reason)
+
+    def reset_state(self, uuid: str, rest: str, origin: commands.Origin, now: float) -> Order:
+        """The operator's word about where a server rests."""
+        return self._either(uuid, lambda server: lifecycle.reset(server, rest, now),
+                            commands.ResetState, origin, now, rest=rest)
+
+    def update(self, uuid: str, fields: dict[str, object], origin: commands.Origin,
+               now: float) -> Order:
+        """Change what the owner gave (``commands.Update`` names the fields)."""
+        return self._either(uuid, lambda server: lifecycle.change(server, now, **fields),
+                            commands.Update, origin, now, **fields)
+
+    def change_metadata(self, uuid: str, items: dict[str, str],
+                        remove: collections.abc.Iterable[str], whole: bool, limit: int,
+                        origin: commands.Origin, now: float) -> Order:
+        """Set and remove metadata items."""
+        gone = tuple(remove)
+
+        def change(server: model.Server) -> model.Server:
+            kept = {} if whole else dict(server.metadata)
+            kept.update(items)
+            if any(key not in kept for key in gone):
+                raise errors.NotFound("Metadata item was not found")
+            kept = {key: value for key, value in kept.items() if key not in gone}
+            if 0 <= limit < len(kept) and len(kept) > len(server.metadata):
+                raise errors.OverLimit(f"Maximum number of metadata items exceeds {limit}")
+            return lifecycle.change(server, now, metadata=kept)
+        return self._either(uuid, change, commands.ChangeMetadata, origin, now, items=items,
+                            remove=gone, whole=whole, limit=limit)
+
+    def read_console(self, uuid: str, lines: int | None, origin: commands.Origin,
+                     now: float) -> Order:
+        """The last lines of the console log."""
+        row, _server = self._find(uuid)
+        if not row.placed:
+            raise errors.Conflict(f"Instance {uuid} is not ready")
+        return self._to_cell(row, commands.ReadConsole, origin, lines=lines)
+
+    def delete(self, uuid: str, origin: commands.Origin, now: float,
+               force: bool = False) -> Order | None:
+        """Delete.  None when it was carried out here, for the server is in no cell."""
+        for _attempt in range(TRIES):
+            row, server = self._find(uuid)
+            if row.placed:
+                return self._to_cell(row, commands.Delete, origin, force=force)
+            try:
+                with self.view.write() as tx:
+                    if self.view.placing.withdraw(tx, server, origin, self.ids.uuid(), now):
+                        return None
+            except errors.Stale:
+                continue
+        raise errors.Conflict(f"Instance {uuid} changes too often just now; try again")
+
+    # -- carrying out -----------------------------------------------------------------------
+
+    def carry_out(self, client, order: Order | None, clock):  # noqa: ANN001, ANN201
+        """Call the cell and apply the record that it answers.  Returns the record, the text that
+        was asked for, or None.  Raises what the cell answered; ``CellDown`` when it did not."""
+        if order is None:
+            return None
+        if order.record is not None:
+            for cast in order.casts:
+                client.cast(cast.to, cast.message)
+            return order.record
+        deleting = isinstance(order.command, commands.Delete)
+        budget = self.settings.delete_budget if deleting else self.settings.budget
+        try:
+            self.check_up(order)
+            answer = client.call(order.to, order.command, budget)
+        except errors.CellDown:
+            self.lost(order, clock.time())
+            return None
+        return self.finish(order, answer, clock.time())
+
+    def check_up(self, order: Order) -> None:
+        """Raise ``CellDown`` at once for a cell that is known to be down or halted."""
+        with self.view.read() as tx:
+            cell = self.view.cells.get(tx, order.to.cell)
+        if cell is None or cell.halted or not cell.up:
+            name = cell.name if cell else order.to.cell
+            raise errors.CellDown(f"The cell {name} of instance {order.command.server} does not "
+                                  f"answer just now; try again later")
+
+    def finish(self, order: Order, answer: msgspec.Struct, now: float):  # noqa: ANN201
+        """Apply what the cell answered."""
+        if isinstance(answer, errors.Failure):
+            errors.raise_failure(answer)
+        if isinstance(answer, commands.Done) and answer.record is not None:
+            with self.view.write() as tx:
+                self.view.servers.apply(tx, answer.record, order.to.cell, now)
+            return answer.record
+        return answer if isinstance(answer, commands.Text) else None
+
+    def lost(self, order: Order, now: float) -> None:
+        """The cell did not answer.  A delete is kept for it; anything else is the caller's to
+        repeat, for it may or may not have happened (law T18)."""
+        command = order.command
+        if not isinstance(command, commands.Delete):
+            raise errors.CellDown(
+                f"The cell of instance {command.server} does not answer just now. The request "
+                f"may or may not have been carried out; look, and try again later")
+        with self.view.write() as tx:
+            self.view.intents.keep(tx, command.server, order.to.cell, command.epoch,
+                                   command.op, command.origin, now)
+            self.view.servers.show_deleting(tx, command.server, now)
+
+    # -- either here or there -----------------------------------------------------------------
+
+    def _find(self, uuid: str):  # noqa: ANN202
+        with self.view.read() as tx:
+            row = self.view.servers.row(tx, uuid)
+        if row is None or row.deleted:
+            raise errors.NotFound(f"Instance {uuid} could not be found.")
+        return row, UNPACK(row.record)
+
+    def _to_cell(self, row, kind: type, origin: commands.Origin,  # noqa: ANN001
+                 **fields: object) -> Order:
+        return Order(to=addresses.Cell(row.cell), command=kind(
+            op=self.ids.uuid(), server=row.uuid, epoch=row.epoch, origin=origin, **fields))
+
+    def _either(self, uuid: str, change: collections.abc.Callable[[model.Server], model.Server],
+                kind: type, origin: commands.Origin, now: float, **fields: object) -> Order:
+        """A change of what is shown: ordered from the cell, or made here while there is none."""
+        for _attempt in range(TRIES):
+            row, server = self._find(uuid)
+            if row.placed:
+                return self._to_cell(row, kind, origin, **fields)
+            with self.view.write() as tx:
+                changed = change(server)
+                done, casts = self.view.placing.change(tx, server, changed, now)
+                if done:
+                    record = self.view.servers.record(tx, uuid)
+                    return Order(record=record, casts=tuple(casts))
+        raise errors.Conflict(f"Instance {uuid} changes too often just now; try again")
+
+
+UNPACK = codec.Unpacker(model.Server)

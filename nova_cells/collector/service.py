@@ -1,0 +1,188 @@
+"""The collector: ``handle(message, now, sender) -> effects``.
+
+Loses nothing by dying: every decision is in the view database before an effect leaves, and
+whatever was not answered is asked again.  Several collectors may run side by side.
+"""
+
+import logging
+
+import msgspec
+
+from nova_cells.collector import healing
+from nova_cells.collector import uploads
+from nova_cells.domain import address
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import records
+
+LOG = logging.getLogger(__name__)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient a collector is.  Seconds."""
+
+    offer_patience: float = 30.0     # unanswered for so long: try the next cell
+    cell_down_after: float = 30.0    # silent for so long: down
+    heal_interval: float = 300.0     # how often digests are compared
+    resync_retry: float = 2.0        # a bucket that is not answered is asked again
+
+
+class Collector:
+    """Applies what children say, and makes sure they say it."""
+
+    wants_sender = True
+    JOBS = {"offers": 1.0, "intents": 1.0, "orders": 0.5, "pulse": 3.0, "heal": 60.0,
+            "catalogue": 2.0}
+
+    def __init__(self, view, ids, settings: Settings | None = None) -> None:  # noqa: ANN001
+        self.view = view
+        self.ids = ids
+        self.settings = settings or Settings()
+        self.uploads = uploads.Uploads(view)
+        self.healing = healing.Healing(view, self.settings)
+        self._seen: dict[str, tuple[float, float]] = {}      # cell -> (heard_at, seen at)
+        self._heard: dict[str, float] = {}                   # cell -> when it was written down
+        self._adopted: set[str] = set()
+
+    def start(self, now: float) -> list[effects.Effect]:
+        """Say who we are to every child."""
+        self._adopted.clear()
+        return self._adopt(now)
+
+    def handle(self, message: msgspec.Struct, now: float,
+               sender: str | None = None) -> list[effects.Effect]:
+        """One message from a child (``sender``) or one tick of ours."""
+        if isinstance(message, effects.Tick):
+            return self._tick(message.job, now)
+        if sender is None:
+            LOG.warning("a %s came from no cell; ignored", type(message).__name__)
+            return []
+        self._note(sender, now)
+        match message:
+            case records.Upload():
+                return self.uploads.apply(message, sender, now)
+            case records.Refusal():
+                return self._refused(message, sender, now)
+            case records.Gone():
+                with self.view.write() as tx:
+                    self.view.intents.settle(tx, message.server, sender, message.epoch)
+                return []
+            case commands.CellFacts():
+                return self._facts(message, sender, now)
+            case commands.Digests():
+                return self.healing.compare(message, sender, now)
+            case commands.Resynced():
+                return self.healing.resynced(message, sender, now)
+            case commands.Verified():
+                return self.healing.verified(message, sender, now)
+        LOG.warning("cell=%s sent a %s, which a collector does not take", sender,
+                    type(message).__name__)
+        return []
+
+    # -- offers ---------------------------------------------------------------------------------
+
+    def _refused(self, message: records.Refusal, sender: str,
+                 now: float) -> list[effects.Effect]:
+        with self.view.write() as tx:
+            if message.slots is not None:
+                self.view.records.keep_slots(tx, sender, message.slots, message.slots.version)
+            offer = self.view.offers.get(tx, message.server)
+            if offer is None or (offer.epoch, offer.cell) != (message.epoch, sender):
+                return []
+            LOG.info("server=%s epoch=%d refused by cell=%s: %s", message.server, message.epoch,
+                     sender, message.reason)
+            return self.view.placing.move_on(tx, offer, now, refused=True)
+
+    def _resend(self, now: float) -> list[effects.Effect]:
+        """Offers that are unanswered: again, or to the next cell."""
+        sent: list[effects.Effect] = []
+        with self.view.read() as tx:
+            due = self.view.offers.due(tx, now)
+        for offer in due:
+            with self.view.write() as tx:
+                moved: list[effects.Effect] = []
+                if now - offer.created_at > self.settings.offer_patience * (1 + len(offer.tried)):
+                    moved = self.view.placing.move_on(tx, offer, now, refused=False)
+                if not moved:
+                    self.view.offers.sent(tx, offer, now)
+                    record = self.view.servers.record(tx, offer.server)
+                    if record is not None and record.epoch == offer.epoch:
+                        moved = [effects.Cast(address.Cell(offer.cell), offer.message(record))]
+                sent += moved
+        return sent
+
+    # -- ticks ----------------------------------------------------------------------------------
+
+    def _tick(self, job: str, now: float) -> list[effects.Effect]:
+        match job:
+            case "offers":
+                return self._resend(now)
+            case "intents":
+                with self.view.read() as tx:
+                    if not self.view.intents.count(tx):
+                        return []
+                with self.view.write() as tx:
+                    due = self.view.intents.due(tx, now)
+                return [effects.Cast(address.Cell(cell), command) for cell, command in due]
+            case "pulse":
+                return self._pulse(now)
+            case "orders":
+                return self.healing.orders(now)
+            case "heal":
+                return self.healing.ask(now)
+            case "catalogue":
+                return self._catalogue(now)
+        return []
+
+    def _note(self, cell: str, now: float) -> None:
+        """Write down that a cell spoke, at most every few seconds."""
+        if now - self._heard.get(cell, -1e9) >= 2.0 or now < self._heard[cell]:
+            self._heard[cell] = now
+            with self.view.write() as tx:
+                self.view.cells.heard(tx, cell, now)
+
+    def _pulse(self, now: float) -> list[effects.Effect]:
+        """Who fell silent.  Only whether ``heard_at`` moves counts, not what it says: clocks of
+        other collectors may be wrong (law T17)."""
+        with self.view.read() as tx:
+            cells = self.view.cells.all(tx)
+        for cell in cells:
+            heard_at, seen = self._seen.get(cell.uuid, (-1.0, now))
+            if heard_at != cell.heard_at or now < seen:
+                self._seen[cell.uuid] = (cell.heard_at, now)
+            elif cell.up and now - seen > self.settings.cell_down_after:
+                with self.view.write() as tx:
+                    if self.view.cells.silent(tx, cell.uuid, cell.heard_at):
+                        LOG.warning("cell=%s (%s) is silent for %d s: down", cell.uuid, cell.name,
+                                    now - seen)
+        return self._adopt(now)
+
+    def _adopt(self, now: float) -> list[effects.Effect]:
+        with self.view.write() as tx:
+            parent = self.view.cells.parent(tx, self.ids.uuid())
+            cells = self.view.cells.all(tx)
+        return [effects.Cast(address.Cell(cell.uuid),
+                             commands.Adopt(cell=cell.uuid, parent=parent, name=cell.name))
+                for cell in cells if cell.uuid not in self._adopted]
+
+    def _facts(self, message: commands.CellFacts, sender: str,
+               now: float) -> list[effects.Effect]:
+        with self.view.write() as tx:
+            parent = self.view.cells.parent(tx, self.ids.uuid())
+            if message.parent is not None and message.parent != parent:
+                self.view.cells.update(
+                    tx, sender, now, halted=f"the cell belongs to another API cell "
+                    f"({message.parent}); detach it there first")
+        self._adopted.add(sender)
+        return []
+
+    def _catalogue(self, now: float) -> list[effects.Effect]:
+        """Tell cells whose slots count an older flavor catalogue about the current one."""
+        with self.view.read() as tx:
+            version, flavors = self.view.flavors.catalogue(tx)
+            slots = self.view.records.slots(tx)
+            cells = self.view.cells.all(tx)
+        return [effects.Cast(address.Cell(cell.uuid),
+                             commands.Catalogue(version=version, flavors=flavors))
+                for cell in cells if cell.up
+                and (cell.uuid not in slots or slots[cell.uuid].catalogue != version)]

@@ -1,0 +1,84 @@
+"""Applying what a child sends up: newer records only, from the cell that holds them only."""
+
+import logging
+
+
+from nova_cells.domain import address
+from nova_cells.domain import effects
+from nova_cells.domain import records
+from nova_cells.domain import server as model
+
+LOG = logging.getLogger(__name__)
+
+
+class Uploads:
+    """One upload at a time, one transaction each."""
+
+    def __init__(self, view) -> None:  # noqa: ANN001
+        self.view = view
+
+    def apply(self, upload: records.Upload, sender: str, now: float) -> list[effects.Effect]:
+        """Apply a batch and acknowledge every record of it."""
+        with self.view.write() as tx:
+            halted = self._halted(tx, upload, sender, now)
+            if halted:
+                acks = records.Acks(batch=upload.batch, halted=halted)
+            else:
+                cell = self.view.cells.get(tx, sender)
+                acks = records.Acks(batch=upload.batch, acks=tuple(
+                    self._one(tx, record, sender, now, cell.resyncing)
+                    for record in upload.records))
+        return [effects.Cast(address.Cell(sender), acks)]
+
+    def _halted(self, tx, upload: records.Upload, sender: str,
+                now: float) -> str | None:
+        """Why nothing of this child is applied, if so.  A child whose database has another
+        incarnation than before was restored or replaced: an operator must say who is right."""
+        cell = self.view.cells.get(tx, sender)
+        if cell is None:
+            return "this API cell does not know the cell; create it first"
+        if cell.incarnation is None:
+            self.view.cells.update(tx, sender, now, incarnation=upload.incarnation)
+        elif cell.incarnation != upload.incarnation and cell.halted is None:
+            reason = ("the cell's database is another one than before (restored from a copy?); "
+                      "run: nova-cells-manage cell resync --truth child " + cell.name)
+            LOG.error("cell=%s sync stopped: %s", sender, reason)
+            self.view.cells.update(tx, sender, now, halted=reason)
+            return reason
+        return cell.halted
+
+    def _one(self, tx, record: records.Record, sender: str, now: float,
+             resyncing: bool) -> records.Ack:
+        answer, held = "ok", record.version
+        if record.server is not None:
+            answer, held = self._server(tx, record.server, sender, now, resyncing)
+        elif record.host is not None:
+            self.view.records.keep_host(tx, sender, record.host, record.version, now)
+        elif record.slots is not None:
+            self.view.records.keep_slots(tx, sender, record.slots, record.version)
+        elif record.action is not None:
+            holding = self.view.servers.holding(tx, record.action.server)
+            if holding is not None and (holding.cell, holding.placed) == (sender, True):
+                self.view.records.keep_action(tx, record.action, record.version)
+        return records.Ack(kind=record.kind, uuid=record.uuid, epoch=record.epoch,
+                           version=record.version, answer=answer, held=held)
+
+    def _server(self, tx, server: model.Server, sender: str, now: float,
+                resyncing: bool) -> tuple[str, int]:
+        """Apply, confirm, or say that it has moved; and the version that the view holds."""
+        servers, placing = self.view.servers, self.view.placing
+        if server.deleted:
+            self.view.intents.settle(tx, server.uuid, sender, server.epoch)
+        if servers.apply(tx, server, sender, now) or placing.confirm(tx, server, sender, now):
+            return "confirmed", server.version
+        if resyncing and servers.adopt(tx, server, sender, now):
+            return "confirmed", server.version
+        holding = servers.holding(tx, server.uuid)
+        if holding is None:
+            if resyncing:
+                servers.insert(tx, server, now, cell=sender, placed=True)
+                return "confirmed", server.version
+            return "unknown", 0
+        if (holding.cell, holding.epoch, holding.placed) == (sender, server.epoch, True):
+            return "confirmed", holding.version
+        return "moved", 0

@@ -1,0 +1,226 @@
+"""The agent of one host: ``handle(message, now) -> effects``.
+
+A task with an old ticket is refused; a task that is known and ended is answered again and
+not done again; a newer task interrupts an older one between two steps.  The guests keep
+running whatever becomes of the agent.
+"""
+
+import collections.abc
+import logging
+import threading
+
+import msgspec
+
+from nova_cells.compute import flow
+from nova_cells.compute import journal as journals
+from nova_cells.compute import verbs
+from nova_cells.domain import address
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import errors
+from nova_cells.domain import tasks
+from nova_cells.virt import protocol
+
+LOG = logging.getLogger(__name__)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an agent speaks.  Seconds."""
+
+    hello: float = 10.0
+    guests: float = 60.0
+
+
+class Agent:
+    """Does the tasks of one host."""
+
+    def __init__(self, driver: protocol.Driver, journal: journals.Journal, cell: str, host: str,
+                 ids=None, settings: Settings | None = None) -> None:  # noqa: ANN001
+        self.driver = driver
+        self.journal = journal
+        self.cell, self.host = cell, host
+        self.settings = settings or Settings()
+        self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests}
+        self._locks: dict[str, threading.Lock] = {}
+        self._newest: dict[str, tuple[int, int]] = {}    # highest stamp that has come, not begun
+        self._guard = threading.Lock()
+        self._pending: dict[str, int] = {}
+        self._events: collections.deque[tasks.GuestSeen] = collections.deque()
+        self.step: collections.abc.Callable[[str, str], None] = lambda server, name: None
+        driver.watch(self._events.append)
+
+    # -- speaking -------------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[effects.Effect]:
+        """I am here; which verbs are open on me?  And this is what I run."""
+        return [self._hello(starting=True), self._guests()]
+
+    def handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:
+        """One task, question or tick."""
+        match message:
+            case tasks.Task():
+                return self._task(message)
+            case tasks.ConsoleQuery():
+                text = self.driver.console_log(message.server, message.lines)
+                return [effects.Reply(commands.Text(text=text))]
+            case tasks.Look():
+                return self._look(message)
+            case tasks.Sweep():
+                return self._sweep(message)
+            case effects.Tick(job="hello"):
+                return [self._hello(), *self._told()]
+            case effects.Tick(job="guests"):
+                return [self._guests()]
+            case effects.Tick(job="events"):
+                return self._told()
+        LOG.warning("a %s came, which an agent does not take", type(message).__name__)
+        return []
+
+    def _conductor(self, message: msgspec.Struct) -> effects.Cast:
+        return effects.Cast(address.Cell(self.cell), message)
+
+    def _hello(self, starting: bool = False) -> effects.Cast:
+        facts = self.driver.facts()
+        return self._conductor(tasks.Hello(
+            host=self.host, uuid=facts.uuid, node=facts.hostname, starting=starting,
+            hypervisor_type=facts.hypervisor_type, hypervisor_version=facts.hypervisor_version,
+            capabilities=tuple(sorted(self.driver.capabilities)), inventory=facts.inventory,
+            traits=facts.traits))
+
+    def _guests(self) -> effects.Cast:
+        with self._guard:
+            before = set(self._pending)
+        guests = tuple(self.driver.guests())
+        with self._guard:
+            pending = before | set(self._pending)
+        return self._conductor(tasks.GuestsSeen(host=self.host, guests=guests,
+                                                pending=tuple(sorted(pending))))
+
+    def _told(self) -> list[effects.Effect]:
+        """Events of the driver that nobody's task explains."""
+        sent: list[effects.Effect] = []
+        while self._events:
+            guest = self._events.popleft()
+            with self._guard:
+                busy = guest.uuid in self._pending
+            if not busy:
+                sent.append(self._conductor(tasks.GuestChanged(host=self.host, guest=guest)))
+        return sent
+
+    def _look(self, message: tasks.Look) -> list[effects.Effect]:
+        with self._guard:
+            if message.server in self._pending:
+                return []
+        guest = self.driver.guest(message.server)
+        return [self._conductor(tasks.Looked(
+            host=self.host, server=message.server, epoch=message.epoch, version=message.version,
+            power=guest.power if guest else None))]
+
+    # -- doing ----------------------------------------------------------------------------------
+
+    def _task(self, task: tasks.Task) -> list[effects.Effect]:
+        lock = self._enter(task.server, task.stamp)
+        try:
+            with lock:
+                return self._do(task)
+        finally:
+            self._leave(task.server)
+
+    def _enter(self, server: str, stamp: tuple[int, int]) -> threading.Lock:
+        """Make the newest stamp known, so that an older task under way stops at its next step."""
+        with self._guard:
+            self._newest[server] = max(self._newest.get(server, stamp), stamp)
+            self._pending[server] = self._pending.get(server, 0) + 1
+            return self._locks.setdefault(server, threading.Lock())
+
+    def _leave(self, server: str) -> None:
+        with self._guard:
+            self._pending[server] -= 1
+            if not self._pending[server]:
+                for known in (self._pending, self._newest, self._locks):
+                    known.pop(server, None)
+
+    def _do(self, task: tasks.Task) -> list[effects.Effect]:
+        entry = self.journal.read(task.server)
+        if entry is not None and entry.stamp > task.stamp:
+            LOG.info("server=%s verb=%s ticket=%s is older than %s; refused", task.server,
+                     task.verb, task.stamp, entry.stamp)
+            return []
+        if entry is not None and entry.stamp == task.stamp and entry.outcome is not None:
+            return [self._conductor(entry.outcome)]
+        if entry is None or entry.stamp < task.stamp:
+            entry = journals.Entry(epoch=task.epoch, ticket=task.ticket, verb=task.verb)
+            self.journal.write(task.server, entry)
+        try:
+            outcome = self._outcome(task, entry)
+        except flow.Interrupted:
+            return []
+        self.journal.write(task.server, msgspec.structs.replace(
+            self.journal.read(task.server), outcome=outcome))
+        LOG.info("server=%s verb=%s ticket=%s %s", task.server, task.verb, task.stamp,
+                 outcome.result)
+        return [self._conductor(outcome)]
+
+    def _outcome(self, task: tasks.Task, entry: journals.Entry) -> tasks.Report:
+        base = dict(server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host)
+        try:
+            facts = self._carry_out(task, entry)
+        except flow.Interrupted:
+            raise
+        except errors.Problem as problem:
+            return tasks.Report(
+                **base, result="failed", error=problem.message,
+                elsewhere=isinstance(problem, protocol.HostTrouble))
+        except Exception as problem:     # a driver's bug must not leave a server stuck
+            LOG.exception("server=%s verb=%s the driver broke", task.server, task.verb)
+            return tasks.Report(**base, result="failed", elsewhere=True,
+                                error="The hypervisor driver failed; its log says more.",
+                                details=f"{type(problem).__name__}: {problem}")
+        return tasks.Report(**base, result="done", facts=facts,
+                            power_state=verbs.power(self.driver, task.server, task.verb))
+
+    def _carry_out(self, task: tasks.Task, entry: journals.Entry) -> dict[str, str]:
+        def before(name: str) -> None:
+            self.step(task.server, name)
+            with self._guard:
+                if self._newest.get(task.server, task.stamp) > task.stamp:
+                    raise flow.Interrupted(f"a newer task than {task.verb} has come")
+
+        if task.verb == "boot":
+            spec = verbs.spec(task)
+            flow.run(verbs.boot_flow(self.driver), spec, before=before)
+            return {"instance_name": spec.name, "root_device_name": "/dev/vda",
+                    "node": self.driver.facts().hostname}
+        before(task.verb)
+        if task.verb == "delete":
+            self.driver.destroy(task.server)
+            return {}
+        move = verbs.MOVES.get(task.verb)
+        if move is None:
+            raise errors.Unsupported(f"this host cannot {task.verb.replace('_', ' ')}")
+        if task.verb in verbs.ONCE:
+            if task.verb in entry.steps:
+                self.driver.start(task.server)
+                return {}
+            self.journal.write(task.server, msgspec.structs.replace(
+                entry, steps=(*entry.steps, task.verb)))
+        move(self.driver, task.server)
+        return {}
+
+    def _sweep(self, message: tasks.Sweep) -> list[effects.Effect]:
+        """Destroy what is left of a server that the cell knows to be gone from here, unless a
+        newer task has come since the cell looked."""
+        stamp = (message.epoch, message.ticket)
+        lock = self._enter(message.server, stamp)
+        try:
+            with lock:
+                entry = self.journal.read(message.server)
+                if entry is not None and entry.stamp > stamp:
+                    return []
+                self.journal.write(message.server, journals.Entry(
+                    epoch=message.epoch, ticket=message.ticket, verb="sweep"))
+                self.driver.destroy(message.server)
+                LOG.info("server=%s swept: %s", message.server, message.reason)
+        finally:
+            self._leave(message.server)
+        return []

@@ -1,0 +1,61 @@
+"""Flows: steps, each with its way back.  Any step may fail, be interrupted, or be taken twice."""
+
+import collections.abc
+import logging
+
+import msgspec
+
+from nova_cells.domain import errors
+
+LOG = logging.getLogger(__name__)
+Do = collections.abc.Callable[..., None]
+
+
+class Interrupted(errors.Problem):
+    """A newer task for the same server has come: stop here, undo nothing, let it decide."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step and its way back; ``keep`` as way back: harmless to leave."""
+
+    name: str
+    do: Do
+    undo: Do
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """Named steps in order."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+def keep(*_args: object) -> None:
+    """The way back of a step that leaves nothing to clean."""
+
+
+def run(flow: Flow, *args: object,
+        before: collections.abc.Callable[[str], None] = lambda name: None) -> None:
+    """Take the steps; when one fails, go back through it and all before it, then raise what
+    happened.  ``before`` is told each step's name first, and may raise ``Interrupted``."""
+    taken: list[Step] = []
+    try:
+        for step in flow.steps:
+            before(step.name)
+            taken.append(step)           # a failed step may have happened by half
+            step.do(*args)
+    except Interrupted:
+        raise
+    except errors.Problem:
+        undo(flow, taken, *args)
+        raise
+
+
+def undo(flow: Flow, taken: collections.abc.Sequence[Step], *args: object) -> None:
+    """Go back.  A way back that fails is logged and the others are still taken; what it leaves
+    is found when the host is compared with what the cell believes."""
+    for step in reversed(taken):
+        try:
+            step.undo(*args)
+        except errors.Problem as problem:
+            LOG.error("flow=%s the way back of step %s failed: %s", flow.name, step.name, problem)

@@ -1,0 +1,195 @@
+"""Commands about one server: check, decide, save, send.
+
+The child checks its own row, commits, and answers with the new record, so that reads follow
+writes (wish K2).  A repeated operation answers with the record as it is and does nothing.
+"""
+
+import logging
+
+import msgspec
+
+from nova_cells.db.cell import servers as server_rows
+from nova_cells.domain import address
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import errors
+from nova_cells.domain import lifecycle
+from nova_cells.domain import records
+from nova_cells.domain import server as model
+from nova_cells.domain import tasks
+
+LOG = logging.getLogger(__name__)
+
+
+class Changes:
+    """Every command but Boot."""
+
+    def __init__(self, conductor) -> None:  # noqa: ANN001
+        self._c = conductor
+        self._store = conductor.store
+
+    def handle(self, message: commands.Command, now: float) -> list[effects.Effect]:
+        """Carry out one command."""
+        with self._store.write() as tx:
+            held = self._store.servers.get(tx, message.server)
+            if isinstance(message, commands.Delete):
+                return self._delete(tx, message, held, now)
+            server = self._mine(message, held)
+            if isinstance(message, commands.ReadConsole):
+                return self._console(message, server)
+            sent: list[effects.Effect] = []
+            if not held.confirmed:       # the top acts on it, so it has confirmed it
+                sent += self._c.placing.confirmed(tx, held, now)
+                server = self._store.servers.get(tx, message.server).server
+            if self._store.servers.did(tx, message.op):
+                return [*sent, effects.Reply(commands.Done(record=server))]
+            server, more = self._change(tx, message, server, now)
+            self._store.servers.note(tx, message.op, message.server, type(message).__name__, now)
+        return [*sent, *more, effects.Reply(commands.Done(record=server)), effects.Wake("relay")]
+
+    def _mine(self, message: commands.Command, held: server_rows.Held | None) -> model.Server:
+        if held is None:
+            raise errors.NotFound(f"Instance {message.server} could not be found.")
+        if held.epoch != message.epoch:
+            raise errors.Moved(f"Instance {message.server} is at epoch {held.epoch} here, not at "
+                               f"{message.epoch}")
+        if held.server is None or held.server.deleted:
+            raise errors.NotFound(f"Instance {message.server} could not be found.")
+        return held.server
+
+    # -- one after another ----------------------------------------------------------------------
+
+    def _change(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
+                now: float) -> tuple[model.Server, list[effects.Effect]]:
+        match message:
+            case commands.Act():
+                return self._act(tx, message, server, now)
+            case commands.Lock():
+                by = ("admin" if message.origin.admin
+                      and message.origin.project_id != server.project_id else "owner")
+                fields = dict(locked=message.locked, locked_by=by if message.locked else None,
+                              locked_reason=message.reason if message.locked else None)
+                changed = lifecycle.change(server, now, **fields)
+                self._instant(tx, message, changed, "lock" if message.locked else "unlock", now)
+            case commands.ResetState():
+                changed = lifecycle.reset(server, message.rest, now)
+                self._instant(tx, message, changed, "resetState", now)
+            case commands.Update():
+                fields = {name: value for name, value in (
+                    (name, getattr(message, name)) for name in UPDATABLE)
+                    if value is not msgspec.UNSET}
+                changed = lifecycle.change(server, now, **fields) if fields else server
+            case commands.ChangeMetadata():
+                changed = _metadata(message, server, now)
+            case _:
+                raise errors.Unsupported(f"this cell does not know {type(message).__name__}; "
+                                         f"upgrade it")
+        if changed is not server:
+            self._store.servers.save(tx, changed, now)
+        return changed, []
+
+    def _act(self, tx, message: commands.Act, server: model.Server,  # noqa: ANN001
+             now: float) -> tuple[model.Server, list[effects.Effect]]:
+        """Begin a verb: save the move and what it wants, send the task."""
+        verb = lifecycle.VERBS.get(message.verb)
+        if verb is None:
+            raise errors.Unsupported(f"this cell does not know the verb {message.verb!r}; "
+                                     f"upgrade it")
+        changed = lifecycle.begin(server, message.verb, now, message.want)
+        host = self._store.hosts.get(tx, server.host) if server.host else None
+        if host is None:
+            raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be deleted")
+        if verb.capability and verb.capability not in host.capabilities:
+            raise errors.Unsupported(f"the hypervisor of instance {server.uuid} cannot "
+                                     f"{verb.capability.replace('_', ' ')}")
+        self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
+                                 due_at=now + self._c.settings.ask_again)
+        self._begin_action(tx, message, changed, verb.action, now)
+        LOG.info("server=%s verb=%s version=%d", server.uuid, verb.name, changed.version)
+        return changed, [self._c.placing.task(tx, changed)]
+
+    def _delete(self, tx, message: commands.Delete, held: server_rows.Held | None,  # noqa: ANN001
+                now: float) -> list[effects.Effect]:
+        """Whatever it is doing.  A delete may overtake its boot: then the tombstone is kept."""
+        gone = effects.Cast(address.Collector(self._c.cell), records.Gone(
+            server=message.server, epoch=message.epoch, op=message.op))
+        if held is None or (held.epoch < message.epoch and not held.confirmed):
+            if held is not None:
+                self._c.placing.forget(tx, held, now)
+            self._store.servers.bury(tx, message.server, message.epoch, now)
+            return [gone, effects.Reply(commands.Done())]
+        if held.epoch != message.epoch:
+            failure = errors.Failure(family="moved", message=f"Instance {message.server} is at "
+                                     f"epoch {held.epoch} here, not at {message.epoch}")
+            return [gone, effects.Reply(failure)]
+        server = held.server
+        if server is None or server.deleted:
+            self._mark_again(tx, held, now)
+            return [gone, effects.Reply(commands.Done(record=server)), effects.Wake("relay")]
+        return self._begin_delete(tx, message, held, now)
+
+    def _mark_again(self, tx, held: server_rows.Held, now: float) -> None:  # noqa: ANN001
+        """The top asks about a server that is deleted: it has not heard of it, say it again."""
+        if held.server is not None:
+            self._store.outbox.mark(tx, "server", held.uuid, held.epoch, held.version, now)
+
+    def _begin_delete(self, tx, message: commands.Delete, held: server_rows.Held,  # noqa: ANN001
+                      now: float) -> list[effects.Effect]:
+        server = held.server
+        changed = lifecycle.begin(server, "delete", now)
+        if changed is server:            # it is being deleted
+            return [self._c.placing.task(tx, server), effects.Reply(commands.Done(record=server))]
+        self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
+                                 due_at=now + self._c.settings.ask_again)
+        if not self._store.servers.did(tx, message.op):
+            self._store.servers.note(tx, message.op, message.server, "Delete", now)
+            self._begin_action(tx, message, changed, "delete", now)
+        LOG.info("server=%s verb=delete version=%d", server.uuid, changed.version)
+        if server.host and held.confirmed:
+            return [self._c.placing.task(tx, changed),
+                    effects.Reply(commands.Done(record=changed)), effects.Wake("relay")]
+        ended = self._c.reports.end(tx, changed, message.op, now)    # there never was a guest
+        return [effects.Reply(commands.Done(record=ended)), effects.Wake("relay")]
+
+    def _console(self, message: commands.ReadConsole,
+                 server: model.Server) -> list[effects.Effect]:
+        if not server.host or server.rest == "building":
+            raise errors.Conflict(f"Instance {server.uuid} is not ready")
+        return [effects.Forward(address.Host(self._c.cell, server.host), tasks.ConsoleQuery(
+            server=server.uuid, lines=message.lines))]
+
+    # -- instance actions -----------------------------------------------------------------------
+
+    def _begin_action(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
+                      action: str, now: float) -> None:
+        self._store.actions.put(tx, _action(message, server, action, now), now)
+
+    def _instant(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
+                 action: str, now: float) -> None:
+        """An action that is over when it begins."""
+        self._store.actions.put(tx, _action(message, server, action, now), now)
+
+
+UPDATABLE = ("name", "description", "hostname", "access_ip_v4", "access_ip_v6", "disk_config")
+
+
+def _action(message: commands.Command, server: model.Server, action: str,
+            now: float) -> commands.ActionRecord:
+    return commands.ActionRecord(
+        uuid=message.op, server=server.uuid, epoch=server.epoch, version=2, action=action,
+        request_id=message.origin.request_id, user_id=message.origin.user_id,
+        project_id=message.origin.project_id, start=now, updated=now)
+
+
+def _metadata(message: commands.ChangeMetadata, server: model.Server,
+              now: float) -> model.Server:
+    """The server with other metadata; ``OverLimit`` past the project's quota of items."""
+    kept = {} if message.whole else dict(server.metadata)
+    kept.update(message.items)
+    for key in message.remove:
+        if key not in kept:
+            raise errors.NotFound("Metadata item was not found")
+        del kept[key]
+    if 0 <= message.limit < len(kept) and len(kept) > len(server.metadata):
+        raise errors.OverLimit(f"Maximum number of metadata items exceeds {message.limit}")
+    return lifecycle.change(server, now, metadata=kept) if kept != server.metadata else server

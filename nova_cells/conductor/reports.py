@@ -1,0 +1,182 @@
+"""What hosts say: reports move the state, looks correct it, strangers are swept or left alone."""
+
+import logging
+
+from nova_cells.db.cell import servers as server_rows
+from nova_cells.domain import address
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import lifecycle
+from nova_cells.domain import server as model
+from nova_cells.domain import tasks
+
+LOG = logging.getLogger(__name__)
+FACTS = ("root_device_name", "instance_name", "node")
+
+
+class Reports:
+    """Reports in, next versions out."""
+
+    def __init__(self, conductor) -> None:  # noqa: ANN001
+        self._c = conductor
+        self._store = conductor.store
+
+    # -- tasks ----------------------------------------------------------------------------------
+
+    def report(self, message: tasks.Report, now: float) -> list[effects.Effect]:
+        """A report moves the verb whose ticket it carries, and no other."""
+        with self._store.write() as tx:
+            held = self._store.servers.get(tx, message.server)
+            if held is None or held.server is None \
+                    or not lifecycle.owns(held.server, message.epoch, message.ticket) \
+                    or held.server.host != message.host:
+                return []
+            if message.result == "progress":
+                self._progress(tx, held.server, message, now)
+            elif message.result == "done":
+                self._done(tx, held, message, now)
+            else:
+                return self._failed(tx, held, message, now)
+        return [effects.Wake("relay")]
+
+    def _progress(self, tx, server: model.Server, message: tasks.Report,  # noqa: ANN001
+                  now: float) -> None:
+        changed = lifecycle.advance(server, message.phase, now)
+        if changed is not server:
+            self._store.servers.save(tx, changed, now,
+                                     due_at=now + self._c.settings.ask_again)
+
+    def _done(self, tx, held: server_rows.Held, message: tasks.Report,  # noqa: ANN001
+              now: float) -> None:
+        facts: dict[str, object] = {name: value for name, value in message.facts.items()
+                                    if name in FACTS}
+        if message.power_state is not None:
+            facts["power_state"] = message.power_state
+        self.end(tx, held.server, held.op, now, **facts)
+
+    def end(self, tx, server: model.Server, op: str | None, now: float,  # noqa: ANN001
+            **facts: object) -> model.Server:
+        """The verb under way is done: state, action, and what it releases, in one transaction."""
+        verb = server.verb
+        done = lifecycle.finish(server, now, **facts)
+        more = {"secrets": None} if verb in ("boot", "delete") else {}
+        if done.deleted:
+            more["user_data"] = None
+            if self._store.resources.release(tx, server.uuid):
+                self._store.facts.bump_slots(tx, now)
+        self._store.servers.save(tx, done, now, **more)
+        self._end_action(tx, op, server, now, "Success", None)
+        LOG.info("server=%s verb=%s version=%d rest=%s", server.uuid, verb, done.version,
+                 done.rest)
+        return done
+
+    def _failed(self, tx, held: server_rows.Held, message: tasks.Report,  # noqa: ANN001
+                now: float) -> list[effects.Effect]:
+        if held.server.verb == "boot" and message.elsewhere:
+            again = self._c.placing.again(tx, held, now)
+            if again is not None:
+                LOG.info("server=%s verb=boot failed on host=%s, tried elsewhere: %s",
+                         held.uuid, message.host, message.error)
+                return again
+        self.fail(tx, held, message.error or "the host could not do it", message.details, now)
+        return [effects.Wake("relay")]
+
+    def fail(self, tx, held: server_rows.Held, why: str, details: str | None,  # noqa: ANN001
+             now: float) -> None:
+        """The verb under way failed: where the table lands it, with a fault in words."""
+        server = held.server
+        fault = model.Fault(code=500, message=why, created_at=now, details=details)
+        facts: dict[str, object] = {}
+        if server.verb == "boot":        # the host cleaned up: nothing is held any more
+            facts = {"host": None, "node": None, "power_state": lifecycle.NOSTATE}
+            if self._store.resources.release(tx, server.uuid):
+                self._store.facts.bump_slots(tx, now)
+        failed = lifecycle.fail(server, now, fault, **facts)
+        more = {"secrets": None} if server.verb == "boot" else {}
+        self._store.servers.save(tx, failed, now, **more)
+        self._end_action(tx, held.op, server, now, "Error", why)
+        LOG.warning("server=%s verb=%s version=%d failed: %s", server.uuid, server.verb,
+                    failed.version, why)
+
+    def _end_action(self, tx, op: str | None, server: model.Server, now: float,  # noqa: ANN001
+                    result: str, why: str | None) -> None:
+        action = self._store.actions.get(tx, op) if op else None
+        if action is None:
+            return
+        event = commands.Event(
+            name=f"compute_{server.verb}", start=action.start, finish=now, result=result,
+            host=server.host, details=why)
+        self._store.actions.put(tx, model.replace(
+            action, version=action.version + 1, updated=now, events=(*action.events, event),
+            message="Error" if result == "Error" else action.message), now)
+
+    # -- guests that were seen --------------------------------------------------------------------
+
+    def guests(self, message: tasks.GuestsSeen, now: float) -> list[effects.Effect]:
+        """Compare what a host runs with what the cell believes.  What differs is looked at again
+        before it counts."""
+        self._c.hosts.heard(message.host, now)
+        seen = {guest.uuid: guest for guest in message.guests
+                if guest.uuid not in message.pending}
+        sent: list[effects.Effect] = []
+        with self._store.read() as tx:
+            for held in self._store.servers.on(tx, message.host):
+                if held.uuid in message.pending:
+                    continue
+                guest = seen.pop(held.uuid, None)
+                power = guest.power if guest else lifecycle.NOSTATE
+                if self._differs(held, power):
+                    sent.append(self._look(message.host, held))
+            for guest in seen.values():
+                sent += self._stranger(tx, message.host, guest)
+        return sent
+
+    def changed(self, message: tasks.GuestChanged, now: float) -> list[effects.Effect]:
+        """An event is a hint: look."""
+        with self._store.read() as tx:
+            held = self._store.servers.get(tx, message.guest.uuid)
+            if held is None or held.server is None or held.server.host != message.host \
+                    or not self._differs(held, message.guest.power):
+                return []
+            return [self._look(message.host, held)]
+
+    def looked(self, message: tasks.Looked, now: float) -> list[effects.Effect]:
+        """What was seen counts only while the record is as it was when the look was asked."""
+        with self._store.write() as tx:
+            held = self._store.servers.get(tx, message.server)
+            if held is None or held.server is None \
+                    or held.server.stamp != (message.epoch, message.version) \
+                    or held.server.host != message.host:
+                return []
+            power = lifecycle.NOSTATE if message.power is None else message.power
+            changed = lifecycle.observe(held.server, power, now)
+            if changed is held.server:
+                return []
+            LOG.info("server=%s host=%s its guest has power state %d: now %s", held.uuid,
+                     message.host, power, changed.rest)
+            self._store.servers.save(tx, changed, now)
+        return [effects.Wake("relay")]
+
+    def _differs(self, held: server_rows.Held, power: int) -> bool:
+        server = held.server
+        if server is None or server.verb is not None or not held.confirmed:
+            return False
+        return lifecycle.observe(server, power, 0.0) is not server
+
+    def _look(self, host: str, held: server_rows.Held) -> effects.Effect:
+        return effects.Cast(address.Host(self._c.cell, host), tasks.Look(
+            server=held.uuid, epoch=held.epoch, version=held.version))
+
+    def _stranger(self, tx, host: str,  # noqa: ANN001
+                  guest: tasks.GuestSeen) -> list[effects.Effect]:
+        """A guest that does not belong on this host.  Swept only if the cell knows for sure that
+        its server is deleted or lives elsewhere; an unknown one is named and left alone, for a
+        database restored from an old copy does not know everything."""
+        held = self._store.servers.get(tx, guest.uuid)
+        if held is None:
+            LOG.warning("host=%s guest=%s is unknown to this cell; left alone", host, guest.uuid)
+            return []
+        known = (held.epoch, held.server.version if held.server else held.version)
+        return [effects.Cast(address.Host(self._c.cell, host), tasks.Sweep(
+            server=guest.uuid, epoch=known[0], ticket=known[1],
+            reason="the server is deleted or lives on another host"))]

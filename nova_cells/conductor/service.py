@@ -1,0 +1,110 @@
+"""The conductor: ``handle(message, now) -> effects``.
+
+Any number of them may serve one cell; what decides is a swap in the cell's database, and a
+handler that lost one reads again and decides again.
+"""
+
+import logging
+
+import msgspec
+from oslo_db import exception as db_exc
+
+from nova_cells.conductor import changes
+from nova_cells.conductor import healing
+from nova_cells.conductor import hosts
+from nova_cells.conductor import placing
+from nova_cells.conductor import relay
+from nova_cells.conductor import reports
+from nova_cells.conductor import watchdog
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import errors
+from nova_cells.domain import records
+from nova_cells.domain import tasks
+
+LOG = logging.getLogger(__name__)
+TRIES = 8                        # swaps lost in a row before giving the message up
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a conductor behaves.  Seconds."""
+
+    ask_again: float = 30.0          # an open task is sent again
+    host_down_after: float = 60.0    # a host silent for so long is down (service_down_time)
+    upload_batch: int = 200          # records in one upload
+    upload_retry: float = 3.0        # an upload that is not acknowledged is repeated
+    heartbeat: float = 5.0           # an empty upload when there is nothing to say
+    tombstone_age: float = 86400.0   # longer than any outage that is to be survived
+    limit_factor: float = 1.0        # stretches the deadlines of the lifecycle table
+
+
+class Conductor:
+    """One cell's conductor."""
+
+    JOBS = {"relay": 1.0, "watchdog": 5.0, "hosts": 5.0, "purge": 600.0}
+
+    def __init__(self, store, identity, ids, settings: Settings | None = None,  # noqa: ANN001
+                 chooser=None) -> None:  # noqa: ANN001
+        self.store = store
+        self.cell = identity.uuid
+        self.ids = ids
+        self.settings = settings or Settings()
+        self.places = placing.Places(store)
+        self.placing = placing.Placing(self, chooser)
+        self.changes = changes.Changes(self)
+        self.hosts = hosts.Hosts(self)
+        self.reports = reports.Reports(self)
+        self.relay = relay.Relay(self)
+        self.watchdog = watchdog.Watchdog(self)
+        self.healing = healing.Healing(self)
+
+    def start(self, now: float) -> list[effects.Effect]:
+        """Ask about every open verb again: tasks may have been lost with the last conductor."""
+        self.hosts.start(now)
+        return [*self.watchdog.everything(now), effects.Wake("relay")]
+
+    def handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:
+        """One message or one tick.  Raises ``errors.Problem`` for the sender to hear."""
+        for _attempt in range(TRIES):
+            try:
+                return self._handle(message, now)
+            except (errors.Stale, db_exc.DBDeadlock, db_exc.DBDuplicateEntry) as problem:
+                LOG.info("%s lost a race and is decided again: %s", type(message).__name__,
+                         problem)
+        raise errors.Conflict("too many changes at once; try again")
+
+    def _handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:
+        match message:
+            case effects.Tick():
+                return self._tick(message.job, now)
+            case commands.Boot():
+                return self.placing.offered(message, now)
+            case commands.Command():
+                return self.changes.handle(message, now)
+            case records.Acks():
+                return self.relay.acknowledged(message, now)
+            case tasks.Report():
+                return self.reports.report(message, now)
+            case tasks.Hello():
+                return self.hosts.hello(message, now)
+            case tasks.GuestsSeen():
+                return self.reports.guests(message, now)
+            case tasks.GuestChanged():
+                return self.reports.changed(message, now)
+            case tasks.Looked():
+                return self.reports.looked(message, now)
+        return self.healing.handle(message, now)
+
+    def _tick(self, job: str, now: float) -> list[effects.Effect]:
+        match job:
+            case "relay":
+                return self.relay.tick(now)
+            case "watchdog":
+                return self.watchdog.tick(now)
+            case "hosts":
+                return self.hosts.tick(now)
+            case "purge":
+                with self.store.write() as tx:
+                    self.store.servers.purge(tx, now - self.settings.tombstone_age)
+                    self.store.servers.purge_operations(tx, now - self.settings.tombstone_age)
+        return []

@@ -1,0 +1,57 @@
+"""The watchdog: no verb is ever stuck.  It asks again, and in the end it gives up in words.
+
+Every open verb is a row with a time when to ask; tasks may be repeated, so asking again is
+sending the task again (law T5).
+"""
+
+import logging
+
+from nova_cells.db.cell import servers as server_rows
+from nova_cells.domain import effects
+from nova_cells.domain import lifecycle
+
+LOG = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """Asks about open verbs."""
+
+    def __init__(self, conductor) -> None:  # noqa: ANN001
+        self._c = conductor
+        self._store = conductor.store
+
+    def everything(self, now: float) -> list[effects.Effect]:
+        """Every open verb's task again: a conductor that starts does not know what was sent."""
+        with self._store.read() as tx:
+            return [self._c.placing.task(tx, held.server)
+                    for held in self._store.servers.due(tx, float("inf"))
+                    if held.server.host and lifecycle.VERBS[held.server.verb].phases]
+
+    def tick(self, now: float) -> list[effects.Effect]:
+        """Those whose time has come."""
+        with self._store.read() as tx:
+            due = [held.uuid for held in self._store.servers.due(tx, now)]
+        sent: list[effects.Effect] = []
+        for uuid in due:
+            with self._store.write() as tx:
+                held = self._store.servers.get(tx, uuid)
+                if held is not None and held.server is not None and held.server.verb:
+                    sent += self._ask(tx, held, now)
+        return sent
+
+    def _ask(self, tx, held: server_rows.Held, now: float) -> list[effects.Effect]:  # noqa: ANN001
+        server = held.server
+        verb = lifecycle.VERBS[server.verb]
+        up = self._c.hosts.is_up(tx, server.host) if server.host else False
+        if verb.name == "delete" and not up:
+            # What is left of the guest is swept when the host comes back and shows it.
+            self._c.reports.end(tx, server, held.op, now)
+            return [effects.Wake("relay")]
+        age = now - held.began_at
+        if age > verb.limit * self._c.settings.limit_factor and verb.name != "delete":
+            self._c.reports.fail(
+                tx, held, f"{verb.action} did not finish within {verb.limit} seconds on its "
+                f"host{'' if up else ', which does not answer'}", None, now)
+            return [effects.Wake("relay")]
+        self._store.servers.ask_later(tx, held.uuid, now + self._c.settings.ask_again)
+        return [self._c.placing.task(tx, server)] if up else []

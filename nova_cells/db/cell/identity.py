@@ -1,0 +1,79 @@
+"""Who a cell is: its uuid, its database's incarnation, its parent, the flavors it counts."""
+
+import typing
+import uuid as uuids
+
+import msgspec
+import sqlalchemy as sa
+
+from nova_cells.db.cell import outbox as marking
+from nova_cells.db.cell import tables
+from nova_cells.domain import server as model
+
+t = tables.identity
+_flavors = msgspec.msgpack.Decoder(tuple[model.Flavor, ...])
+
+
+def fresh_uuid() -> str:
+    """A random uuid (the simulation hands in its own source)."""
+    return str(uuids.uuid4())
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """One row."""
+
+    uuid: str
+    name: str
+    incarnation: str
+    halted: str | None = None
+    parent: str | None = None
+    lift: int = 0
+    slots: int = 0
+    catalogue: int = 0
+
+
+class Facts:
+    """The one row about the cell itself."""
+
+    def __init__(self, outbox: marking.Outbox) -> None:
+        self._outbox = outbox
+
+    def ensure(self, tx: sa.Connection, name: str,
+               uuid: typing.Callable[[], str]) -> Identity:
+        """The row, made if missing."""
+        if tx.execute(sa.select(t.c.id)).first() is None:
+            tx.execute(sa.insert(t).values(
+                id=1, uuid=uuid(), name=name, incarnation=uuid(), lift=0, slots=0, catalogue=0))
+        return self.get(tx)
+
+    def get(self, tx: sa.Connection) -> Identity:
+        """The row."""
+        row = tx.execute(sa.select(t)).one()._mapping
+        return Identity(**{key: row[key] for key in Identity.__struct_fields__})
+
+    def set(self, tx: sa.Connection, **fields: typing.Any) -> None:
+        """Change it."""
+        tx.execute(sa.update(t).values(**fields))
+
+    def adopt(self, tx: sa.Connection, parent: str) -> Identity:
+        """Take a parent, unless there is another (law T27)."""
+        tx.execute(sa.update(t).where(t.c.parent.is_(None)).values(parent=parent))
+        return self.get(tx)
+
+    def bump_slots(self, tx: sa.Connection, now: float) -> None:
+        """Capacity or usage changed: the slots record is newer, and must go up."""
+        tx.execute(sa.update(t).values(slots=t.c.slots + 1))
+        row = tx.execute(sa.select(t.c.uuid, t.c.slots)).one()
+        self._outbox.mark(tx, "slots", row.uuid, 0, row.slots, now)
+
+    def learn(self, tx: sa.Connection, version: int, flavors: tuple[model.Flavor, ...],
+              now: float) -> None:
+        """Another flavor catalogue: count its shapes from now on."""
+        tx.execute(sa.update(t).values(catalogue=version,
+                                       flavors=msgspec.msgpack.encode(flavors)))
+        self.bump_slots(tx, now)
+
+    def flavors(self, tx: sa.Connection) -> tuple[model.Flavor, ...]:
+        """The flavors whose joint slots are counted."""
+        data = tx.execute(sa.select(t.c.flavors)).scalar()
+        return _flavors.decode(data) if data else ()

@@ -1,0 +1,118 @@
+"""Providers, inventories, allocations: what a host has, and who holds how much of it.
+
+An allocation is written in the transaction that places the server, guarded by the provider's
+generation, and removed in the one that releases it: leaking is impossible, not healed (T8).
+"""
+
+import sqlalchemy as sa
+
+from nova_cells.db import engine
+from nova_cells.db.cell import tables
+from nova_cells.domain import resources as model
+
+p, i, a = tables.providers, tables.inventories, tables.allocations
+
+
+class Usage:
+    """What one provider has and what of it is taken, at a generation."""
+
+    __slots__ = ("provider", "used")
+
+    def __init__(self, provider: model.Provider, used: dict[str, int]) -> None:
+        self.provider = provider
+        self.used = used
+
+    def capacity(self) -> dict[str, int]:
+        """How much may be allocated in all, by class."""
+        return {name: item.capacity for name, item in self.provider.inventory.items()}
+
+    def free(self) -> dict[str, int]:
+        """How much is left, by class."""
+        return {name: item.capacity - self.used.get(name, 0)
+                for name, item in self.provider.inventory.items()}
+
+
+class Resources:
+    """The resources of the cell."""
+
+    def put(self, tx: sa.Connection, provider: model.Provider) -> bool:
+        """A provider with its inventory.  True if anything changed; then its generation moved."""
+        known = self.provider(tx, provider.uuid)
+        if known is not None and (known.name, known.host, known.traits, known.inventory) == (
+                provider.name, provider.host, provider.traits, provider.inventory):
+            return False
+        values = {"name": provider.name, "host": provider.host, "parent": provider.parent,
+                  "traits": " ".join(provider.traits)}
+        if known is None:
+            tx.execute(sa.insert(p).values(uuid=provider.uuid, generation=1, **values))
+        else:
+            tx.execute(sa.update(p).where(p.c.uuid == provider.uuid).values(
+                generation=p.c.generation + 1, **values))
+        tx.execute(sa.delete(i).where(i.c.provider == provider.uuid))
+        rows = [{"provider": provider.uuid, "resource_class": name, "total": item.total,
+                 "reserved": item.reserved, "min_unit": item.min_unit, "max_unit": item.max_unit,
+                 "step_size": item.step_size, "allocation_ratio": item.allocation_ratio}
+                for name, item in provider.inventory.items()]
+        if rows:
+            tx.execute(sa.insert(i), rows)
+        return True
+
+    def provider(self, tx: sa.Connection, uuid: str) -> model.Provider | None:
+        """One provider with its inventory."""
+        row = tx.execute(sa.select(p).where(p.c.uuid == uuid)).first()
+        return self._provider(tx, row) if row is not None else None
+
+    def generations(self, tx: sa.Connection) -> dict[str, int]:
+        """Every provider's generation: cheap to read, tells what else must be read again."""
+        return {row.uuid: row.generation
+                for row in tx.execute(sa.select(p.c.uuid, p.c.generation))}
+
+    def usage(self, tx: sa.Connection, uuid: str) -> Usage | None:
+        """What one provider has and what is taken."""
+        provider = self.provider(tx, uuid)
+        if provider is None:
+            return None
+        query = sa.select(a.c.resource_class, sa.func.sum(a.c.used)).where(
+            a.c.provider == uuid).group_by(a.c.resource_class)
+        return Usage(provider, {row[0]: int(row[1]) for row in tx.execute(query)})
+
+    def claim(self, tx: sa.Connection, server: str, role: str, provider: str, generation: int,
+              amounts: dict[str, int]) -> bool:
+        """Take the amounts, if nobody changed the provider since it was read."""
+        if not engine.swapped(tx.execute(sa.update(p).where(
+                p.c.uuid == provider, p.c.generation == generation).values(
+                    generation=generation + 1))):
+            return False
+        tx.execute(sa.insert(a), [
+            {"server": server, "role": role, "provider": provider, "resource_class": name,
+             "used": amount} for name, amount in amounts.items()])
+        return True
+
+    def release(self, tx: sa.Connection, server: str, role: str | None = None) -> bool:
+        """Give back what a server holds.  True if it held anything."""
+        mine = a.c.server == server
+        if role is not None:
+            mine &= a.c.role == role
+        held = sa.select(a.c.provider).where(mine)
+        moved = tx.execute(sa.update(p).where(p.c.uuid.in_(held)).values(
+            generation=p.c.generation + 1)).rowcount
+        tx.execute(sa.delete(a).where(mine))
+        return bool(moved)
+
+    def holders(self, tx: sa.Connection) -> dict[str, set[str]]:
+        """server -> names of the hosts that it holds something of (for checks)."""
+        query = sa.select(a.c.server, p.c.host).join(p, p.c.uuid == a.c.provider).distinct()
+        found: dict[str, set[str]] = {}
+        for row in tx.execute(query):
+            found.setdefault(row.server, set()).add(row.host)
+        return found
+
+    def _provider(self, tx: sa.Connection, row: sa.Row) -> model.Provider:
+        items = tx.execute(sa.select(i).where(i.c.provider == row.uuid))
+        inventory = {item.resource_class: model.Inventory(
+            total=item.total, reserved=item.reserved, min_unit=item.min_unit,
+            max_unit=item.max_unit, step_size=item.step_size,
+            allocation_ratio=item.allocation_ratio) for item in items}
+        return model.Provider(uuid=row.uuid, name=row.name, host=row.host, parent=row.parent,
+                              generation=row.generation, inventory=inventory,
+                              traits=tuple(row.traits.split()))

@@ -1,0 +1,233 @@
+"""Servers and their actions: the truth.  One function saves, by swap, and marks the outbox."""
+
+import typing
+
+import msgspec
+import sqlalchemy as sa
+
+from nova_cells.db import engine
+from nova_cells.db import seal as sealing
+from nova_cells.db.cell import outbox as marking
+from nova_cells.db.cell import tables
+from nova_cells.domain import boot
+from nova_cells.domain import codec
+from nova_cells.domain import commands
+from nova_cells.domain import errors
+from nova_cells.domain import server as model
+
+t = tables.servers
+_record = codec.Unpacker(model.Server)
+_request = codec.Unpacker(boot.BootRequest)
+_secrets = codec.Unpacker(boot.Secrets)
+_action = codec.Unpacker(commands.ActionRecord)
+ASK_AGAIN = 30.0                 # seconds between two questions of the watchdog
+
+#: How far a lift goes above what the view knows: the lost database may have given hosts tickets
+#: that the view never heard of, and theirs must not win against new ones.
+MARGIN = 1_000_000
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A server as the cell holds it: the record, and what only the cell needs to know.
+
+    ``server`` is None for a bare tombstone: a delete that overtook its boot.
+    """
+
+    uuid: str
+    epoch: int
+    version: int
+    confirmed: bool
+    op: str | None
+    began_at: float
+    server: model.Server | None
+
+
+class Servers:
+    """The servers of the cell."""
+
+    def __init__(self, outbox: marking.Outbox, seal: sealing.Seal) -> None:
+        self._outbox = outbox
+        self._seal = seal
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def get(self, tx: sa.Connection, uuid: str) -> Held | None:
+        """One server, or its tombstone, or None."""
+        row = tx.execute(self._select().where(t.c.uuid == uuid)).first()
+        return _held(row) if row is not None else None
+
+    def many(self, tx: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Held]:
+        """Those that match, by uuid."""
+        return [_held(row) for row in tx.execute(self._select().where(*where).order_by(t.c.uuid))]
+
+    def open_on(self, tx: sa.Connection, host: str) -> list[Held]:
+        """Those that are doing a verb on this host."""
+        return self.many(tx, t.c.host == host, t.c.verb != "", t.c.confirmed)
+
+    def on(self, tx: sa.Connection, host: str) -> list[Held]:
+        """Those that belong on this host."""
+        return self.many(tx, t.c.host == host, t.c.confirmed)
+
+    def due(self, tx: sa.Connection, now: float) -> list[Held]:
+        """Those whose verb the watchdog should ask about."""
+        return self.many(tx, t.c.verb != "", t.c.due_at <= now, t.c.confirmed)
+
+    def stamps(self, tx: sa.Connection, bucket: int | None = None,
+               living: bool = True) -> list[tuple[str, int, int]]:
+        """(uuid, epoch, version) of the confirmed servers, of one bucket if asked."""
+        query = sa.select(t.c.uuid, t.c.epoch, t.c.version).where(t.c.confirmed)
+        if living:
+            query = query.where(t.c.rest != "deleted")
+        if bucket is not None:
+            query = query.where(t.c.uuid.like(f"{bucket:02x}%"))
+        return [tuple(row) for row in tx.execute(query)]
+
+    def request(self, tx: sa.Connection, uuid: str) -> boot.BootRequest:
+        """What was asked when it was booted."""
+        return _request(tx.execute(sa.select(t.c.request).where(t.c.uuid == uuid)).scalar_one())
+
+    def secrets(self, tx: sa.Connection, uuid: str) -> boot.Secrets:
+        """What the guest needs in secret, unsealed; without user data once that is all."""
+        row = tx.execute(sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == uuid)).one()
+        secrets = _secrets(self._seal.open(row.secrets)) if row.secrets else boot.Secrets()
+        user_data = self._seal.open(row.user_data)
+        return model.replace(secrets, user_data=user_data.decode() if user_data else None)
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def insert(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
+               secrets: boot.Secrets, op: str, now: float) -> None:
+        """A server that was offered and accepted: not confirmed yet."""
+        user_data = secrets.user_data.encode() if secrets.user_data else None
+        rest = model.replace(secrets, user_data=None)
+        tx.execute(sa.insert(t).values(
+            uuid=server.uuid, confirmed=False, op=op, began_at=now, due_at=now + ASK_AGAIN,
+            request=codec.pack(request), user_data=self._seal.close(user_data),
+            secrets=self._seal.close(codec.pack(rest)) if rest != boot.Secrets() else None,
+            **_columns(server)))
+        self._outbox.mark(tx, "server", server.uuid, server.epoch, server.version, now)
+
+    def bury(self, tx: sa.Connection, uuid: str, epoch: int, now: float,
+             version: int = 0) -> None:
+        """A bare tombstone: a boot at this epoch or an older one must not happen any more."""
+        values = dict(epoch=epoch, version=version, confirmed=False, host="", rest="deleted", verb="",
+                      ticket=0, op=None, began_at=now, due_at=0, deleted_at=now, record=None,
+                      request=None, secrets=None, user_data=None)
+        known = tx.execute(sa.update(t).where(t.c.uuid == uuid, t.c.epoch <= epoch)
+                           .values(**values))
+        if not engine.swapped(known):
+            tx.execute(sa.insert(t).values(uuid=uuid, **values))
+
+    def save(self, tx: sa.Connection, server: model.Server, now: float,
+             **more: typing.Any) -> None:
+        """The one way to change a server: swap on the version before, and mark the outbox.
+        Raises ``Stale`` when somebody was faster."""
+        before = (t.c.uuid == server.uuid) & (t.c.epoch == server.epoch) \
+            & (t.c.version == server.version - 1)
+        result = tx.execute(sa.update(t).where(before).values(**_columns(server), **more))
+        if not engine.swapped(result):
+            raise errors.Stale(f"server {server.uuid} changed meanwhile")
+        self._outbox.mark(tx, "server", server.uuid, server.epoch, server.version, now)
+
+    def confirm(self, tx: sa.Connection, uuid: str, epoch: int) -> bool:
+        """The top says that it is ours.  True the first time."""
+        return engine.swapped(tx.execute(sa.update(t).where(
+            t.c.uuid == uuid, t.c.epoch == epoch, ~t.c.confirmed, t.c.rest != "deleted").values(
+                confirmed=True)))
+
+    def forget(self, tx: sa.Connection, uuid: str, epoch: int) -> bool:
+        """The top says that it went elsewhere before it was confirmed here."""
+        gone = engine.swapped(tx.execute(sa.delete(t).where(
+            t.c.uuid == uuid, t.c.epoch == epoch, ~t.c.confirmed)))
+        if gone:
+            self._outbox.drop(tx, "server", uuid)
+        return gone
+
+    def ask_later(self, tx: sa.Connection, uuid: str, due_at: float) -> None:
+        """When the watchdog asks next."""
+        tx.execute(sa.update(t).where(t.c.uuid == uuid).values(due_at=due_at))
+
+    def lift(self, tx: sa.Connection, uuid: str, epoch: int, version: int, now: float) -> bool:
+        """The child is the truth: raise a record's stamp above this one of the view's."""
+        held = self.get(tx, uuid)
+        if held is None or held.server is None:
+            return False
+        lifted = model.replace(held.server, epoch=max(epoch, held.epoch),
+                               version=max(version, held.version) + MARGIN)
+        if held.server.verb is not None:
+            lifted = model.replace(lifted, ticket=lifted.version)
+        tx.execute(sa.update(t).where(t.c.uuid == uuid).values(**_columns(lifted), due_at=now))
+        self._outbox.mark(tx, "server", uuid, lifted.epoch, lifted.version, now)
+        return True
+
+    def purge(self, tx: sa.Connection, before: float, limit: int = 500) -> int:
+        """Forget tombstones older than this whose last record has arrived."""
+        waiting = sa.select(tables.outbox.c.uuid).where(tables.outbox.c.kind == "server")
+        old = [row.uuid for row in tx.execute(sa.select(t.c.uuid).where(
+            t.c.rest == "deleted", t.c.deleted_at < before,
+            t.c.uuid.not_in(waiting)).limit(limit))]
+        if old:
+            tx.execute(sa.delete(t).where(t.c.uuid.in_(old)))
+            tx.execute(sa.delete(tables.actions).where(tables.actions.c.server.in_(old)))
+        return len(old)
+
+    # -- operations -----------------------------------------------------------------------------
+
+    def did(self, tx: sa.Connection, op: str) -> bool:
+        """Whether this operation was carried out before."""
+        return tx.execute(sa.select(tables.operations.c.op).where(
+            tables.operations.c.op == op)).first() is not None
+
+    def note(self, tx: sa.Connection, op: str, server: str, kind: str, now: float) -> None:
+        """This operation is carried out, in the same transaction as what it did."""
+        tx.execute(sa.insert(tables.operations).values(op=op, server=server, kind=kind,
+                                                       done_at=now))
+
+    def purge_operations(self, tx: sa.Connection, before: float) -> None:
+        """Forget operations that nobody repeats any more."""
+        tx.execute(sa.delete(tables.operations).where(tables.operations.c.done_at < before))
+
+    @staticmethod
+    def _select() -> sa.Select:
+        return sa.select(t.c.uuid, t.c.epoch, t.c.version, t.c.confirmed, t.c.op, t.c.began_at,
+                         t.c.record)
+
+
+class Actions:
+    """Instance actions: records like any other."""
+
+    def __init__(self, outbox: marking.Outbox) -> None:
+        self._outbox = outbox
+
+    def get(self, tx: sa.Connection, uuid: str) -> commands.ActionRecord | None:
+        """One action."""
+        data = tx.execute(sa.select(tables.actions.c.record).where(
+            tables.actions.c.uuid == uuid)).scalar()
+        return _action(data) if data is not None else None
+
+    def put(self, tx: sa.Connection, action: commands.ActionRecord, now: float) -> None:
+        """Save and mark.  An action has one writer at a time: the transaction of its verb."""
+        a = tables.actions
+        known = tx.execute(sa.update(a).where(a.c.uuid == action.uuid).values(
+            version=action.version, record=codec.pack(action)))
+        if not engine.swapped(known):
+            tx.execute(sa.insert(a).values(uuid=action.uuid, server=action.server,
+                                           version=action.version, record=codec.pack(action)))
+        self._outbox.mark(tx, "action", action.uuid, 0, action.version, now)
+
+    def forget(self, tx: sa.Connection, uuid: str) -> None:
+        """The offer went elsewhere: its action is not ours to tell."""
+        tx.execute(sa.delete(tables.actions).where(tables.actions.c.uuid == uuid))
+        self._outbox.drop(tx, "action", uuid)
+
+
+def _columns(server: model.Server) -> dict[str, typing.Any]:
+    return {"epoch": server.epoch, "version": server.version, "host": server.host or "",
+            "rest": server.rest, "verb": server.verb or "", "ticket": server.ticket,
+            "deleted_at": server.deleted_at or 0, "record": codec.pack(server)}
+
+
+def _held(row: sa.Row) -> Held:
+    return Held(uuid=row.uuid, epoch=row.epoch, version=row.version,
+                confirmed=bool(row.confirmed), op=row.op, began_at=row.began_at,
+                server=_record(row.record) if row.record is not None else None)

@@ -1,0 +1,188 @@
+"""The transactions that place a server: accept, offer, confirm, move on, withdraw.
+
+One of the two shared paths of the API and the collector.  Each method is one transaction's
+worth of work on ``tx`` and returns what must be sent once it is committed.  Decides where by
+the pure scheduler; never by a clock.
+"""
+
+import sqlalchemy as sa
+
+from nova_cells.db.view import offers as offering
+from nova_cells.domain import address
+from nova_cells.domain import boot
+from nova_cells.domain import commands
+from nova_cells.domain import effects
+from nova_cells.domain import errors
+from nova_cells.domain import lifecycle
+from nova_cells.domain import resources
+from nova_cells.domain import server as model
+from nova_cells.scheduler import choose
+
+NO_VALID_HOST = 500              # the code of the fault that users read (api-ref)
+
+
+class Placing:
+    """Where servers go, at the top."""
+
+    def __init__(self, servers, offers, intents, cells, records) -> None:  # noqa: ANN001
+        self.servers, self.offers, self.intents = servers, offers, intents
+        self.cells, self.records = cells, records
+
+    # -- choosing ---------------------------------------------------------------------------
+
+    def places(self, tx: sa.Connection, shape: str, zone: str | None) -> list[choose.Place]:
+        """Every cell as a place: joint slots of the shape less the offers in flight."""
+        slots, debits = self.records.slots(tx), self.offers.debits(tx)
+        hosts: dict[str, set[str]] = {}
+        for _id, cell, record in self.records.hosts(tx):
+            hosts.setdefault(cell, set()).add(record.name)
+        places = []
+        for cell in self.cells.all(tx):
+            record = slots.get(cell.uuid)
+            counted = None
+            if record is not None:
+                by_shape = record.zones.get(zone, {}) if zone else record.slots
+                counted = by_shape.get(shape)
+            if counted is not None:
+                counted = max(0, counted - debits.get((cell.uuid, shape), 0))
+            places.append(choose.Place(
+                key=cell.uuid, up=cell.up and cell.halted is None, enabled=cell.enabled,
+                zones=frozenset(record.zones) if record else frozenset({"nova"}),
+                hosts=frozenset(hosts.get(cell.uuid, ())), slots=counted,
+                fullness=record.fullness if record else 0.0))
+        return places
+
+    def choose_cell(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
+                    tried: tuple[str, ...]) -> str:
+        """The best cell.  Raises ``NoPlace`` in words."""
+        shape = resources.shape(server.flavor)
+        only = frozenset(cell for cell, _host in request.only_hosts)
+        asked = choose.Request(
+            amounts=resources.amounts(server.flavor), shape=shape, only=only,
+            zone=server.pinned_availability_zone, forced=request.forced_host,
+            tried=frozenset(tried))
+        places = self.places(tx, shape, server.pinned_availability_zone)
+        return choose.choose(asked, places, choose.CELL_FILTERS, choose.more_slots)[0].key
+
+    # -- the life of an offer ---------------------------------------------------------------
+
+    def accept(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
+               secrets: boot.Secrets, origin: commands.Origin, op: str, now: float,
+               sealed: bytes | None) -> tuple[model.Server, list[effects.Effect]]:
+        """A new server and its first offer; in error at once if no cell can take it."""
+        self._action(tx, server, origin, op, now)
+        try:
+            cell = self.choose_cell(tx, server, request, ())
+        except errors.NoPlace as problem:
+            server = self._nowhere(server, problem.message, now)
+            self.servers.insert(tx, server, now, sealed=sealed)
+            self._action(tx, server, origin, op, now, failed=problem.message)
+            return server, []
+        self.servers.insert(tx, server, now, sealed=sealed)
+        offer = offering.Offer(
+            server=server.uuid, epoch=server.epoch, cell=cell, op=op, origin=origin,
+            shape=resources.shape(server.flavor), request=request, secrets=secrets,
+            created_at=now)
+        self.offers.insert(tx, offer, now)
+        return server, [effects.Cast(address.Cell(cell), offer.message(server))]
+
+    def confirm(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> bool:
+        """The cell accepted: its offer is closed and the record is the cell's from here.  False
+        if the offer has moved on."""
+        if not self.offers.confirm(tx, server.uuid, server.epoch, cell):
+            return False
+        self.servers.place(tx, server, cell, now)
+        return True
+
+    def move_on(self, tx: sa.Connection, offer: offering.Offer, now: float,
+                refused: bool) -> list[effects.Effect]:
+        """Refused, or unanswered for long: to the next cell at the next epoch.  Refused by all:
+        NoValidHost.  Unanswered and nowhere else to go: keep asking."""
+        server = self.servers.record(tx, offer.server)
+        if server is None or (server.epoch, server.deleted) != (offer.epoch, False):
+            return []
+        tried = (*offer.tried, offer.cell)
+        try:
+            cell = self.choose_cell(tx, server, offer.request, tried)
+        except errors.NoPlace as problem:
+            if refused:
+                self._give_up(tx, offer, server, problem.message, now)
+            return []
+        return self._reoffer(tx, offer, server, cell, tried, now)
+
+    def _reoffer(self, tx: sa.Connection, offer: offering.Offer, server: model.Server, cell: str,
+                 tried: tuple[str, ...], now: float) -> list[effects.Effect]:
+        moved = self.offers.move(tx, offer, cell, tried, now)
+        if moved is None:
+            return []
+        server = model.replace(server, epoch=moved.epoch, version=0)
+        self.servers.own(tx, server, now, expected=offer.epoch)
+        if cell != offer.cell:
+            self.intents.keep(tx, server.uuid, offer.cell, offer.epoch, offer.op, offer.origin,
+                              now, first=1.0)
+        return [effects.Cast(address.Cell(cell), moved.message(server))]
+
+    def _give_up(self, tx: sa.Connection, offer: offering.Offer, server: model.Server,
+                 why: str, now: float) -> None:
+        if self.offers.close(tx, offer.server, offer.epoch):
+            failed = self._nowhere(model.replace(server, epoch=offer.epoch + 1), why, now)
+            self.servers.own(tx, failed, now, expected=offer.epoch)
+            self._action(tx, failed, offer.origin, offer.op, now, failed=why)
+
+    # -- an unplaced server is the API cell's -------------------------------------------------
+
+    def change(self, tx: sa.Connection, server: model.Server, changed: model.Server,
+               now: float) -> tuple[bool, list[effects.Effect]]:
+        """Change a server that is in no cell: the next epoch; an open offer is made again with
+        the changed record, so the old one can no longer be confirmed.  False: somebody was
+        faster, read again."""
+        offer = self.offers.get(tx, server.uuid)
+        changed = model.replace(changed, epoch=server.epoch + 1, version=0)
+        if offer is None:
+            return self.servers.own(tx, changed, now, expected=server.epoch), []
+        if offer.epoch != server.epoch:
+            return False, []
+        moved = self.offers.move(tx, offer, offer.cell, offer.tried, now)
+        if moved is None:
+            return False, []
+        self.servers.own(tx, changed, now, expected=server.epoch)
+        return True, [effects.Cast(address.Cell(moved.cell), moved.message(changed))]
+
+    def withdraw(self, tx: sa.Connection, server: model.Server, origin: commands.Origin,
+                 op: str, now: float) -> bool:
+        """Delete a server that is in no cell, by compare-and-swap against its confirmation.  The
+        delete also goes to every cell that may still hold the offer.  False: it was just
+        confirmed; read again."""
+        offer = self.offers.get(tx, server.uuid)
+        if offer is not None and not self.offers.close(tx, server.uuid, server.epoch):
+            return False
+        deleted = lifecycle.finish(lifecycle.begin(server, "delete", now), now)
+        deleted = model.replace(deleted, epoch=server.epoch + 1, version=0)
+        if not self.servers.own(tx, deleted, now, expected=server.epoch):
+            raise errors.Stale("the server changed meanwhile")
+        if offer is not None:
+            self.intents.keep(tx, server.uuid, offer.cell, offer.epoch, op, origin, now)
+        self._action(tx, deleted, origin, op, now, action="delete", done=True)
+        return True
+
+    # -- in words -------------------------------------------------------------------------------
+
+    def _nowhere(self, server: model.Server, why: str, now: float) -> model.Server:
+        """In error, with a fault that its owner can read."""
+        fault = model.Fault(code=NO_VALID_HOST, message=why, created_at=now)
+        return model.replace(lifecycle.fail(server, now, fault), version=0)
+
+    def _action(self, tx: sa.Connection, server: model.Server, origin: commands.Origin, op: str,
+                now: float, *, action: str = "create", failed: str | None = None,
+                done: bool = False) -> None:
+        """The instance action as far as the API cell knows it; a child's record replaces it."""
+        event = ()
+        if failed:
+            event = (commands.Event(name="schedule_and_build_instances", start=now, finish=now,
+                                    result="Error", details=failed),)
+        record = commands.ActionRecord(
+            uuid=op, server=server.uuid, epoch=server.epoch, version=1 if failed or done else 0,
+            action=action, request_id=origin.request_id, user_id=origin.user_id,
+            project_id=origin.project_id, start=now, updated=now,
+            message="Error" if failed else None, events=event)
+        self.records.keep_action(tx, record, record.version)

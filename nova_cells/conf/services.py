@@ -39,7 +39,16 @@ CONDUCTOR = [
                  help="Stretches (above 1) or shortens the time that every operation may take."),
 ]
 
-OPTS: dict[str, list[cfg.Opt]] = {"collector": COLLECTOR, "conductor": CONDUCTOR, "compute": []}
+COMPUTE = [
+    cfg.FloatOpt("hello", default=10.0, min=0.5,
+                 help="Seconds between a host's signs of life."),
+    cfg.FloatOpt("guests", default=60.0, min=1.0,
+                 help="Seconds between comparisons of what a host runs with what its cell "
+                      "believes."),
+]
+
+OPTS: dict[str, list[cfg.Opt]] = {
+    "collector": COLLECTOR, "conductor": CONDUCTOR, "compute": COMPUTE}
 
 
 def fill(settings: type, group: cfg.ConfigOpts.GroupAttr) -> typing.Any:

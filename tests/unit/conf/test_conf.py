@@ -144,10 +144,11 @@ class Sample(ConfTestCase):
 class Settings(ConfTestCase):
     def test_defaults_are_those_of_the_services(self):
         from nova_cells.collector import service as collector
+        from nova_cells.compute import agent
         from nova_cells.conductor import service as conductor
 
         conf = confs.new()
-        for room, group in ((collector, "collector"), (conductor, "conductor")):
+        for room, group in ((collector, "collector"), (conductor, "conductor"), (agent, "compute")):
             self.assertEqual(room.Settings(), services.fill(room.Settings, conf[group]))
             names = {opt.dest for opt in services.OPTS[group]}
             self.assertEqual(names, set(room.Settings.__struct_fields__) & names)

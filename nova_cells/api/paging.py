@@ -30,4 +30,4 @@ def following(request: typing.Any, path: str, names: typing.Sequence[str],
         return []
     kept = [(key, value) for key, value in request.http.GET.items() if key != "marker"]
     query = urllib.parse.urlencode([*kept, ("marker", names[-1])])
-    return [{"rel": "next", "href": f"{request.base}/v2.1{path}?{query}"}]
+    return [{"rel": "next", "href": f"{request.place.versioned}{path}?{query}"}]

@@ -32,8 +32,9 @@ RULES = (
 
 def links(request: typing.Any, flavorid: str) -> list[dict[str, str]]:
     """Where a flavor is: with and without the version."""
-    return [{"rel": "self", "href": f"{request.base}/v2.1/flavors/{flavorid}"},
-            {"rel": "bookmark", "href": f"{request.base}/flavors/{flavorid}"}]
+    place = request.place
+    return [{"rel": "self", "href": f"{place.versioned}/flavors/{flavorid}"},
+            {"rel": "bookmark", "href": f"{place.bare}/flavors/{flavorid}"}]
 
 
 def summary(request: typing.Any, flavor: model.Flavor) -> dict[str, typing.Any]:

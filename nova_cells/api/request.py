@@ -13,7 +13,7 @@ import webob
 from oslo_context import context as oslo_context
 
 from nova_cells.api import policy as policies
-from nova_cells.domain import commands
+from nova_cells.domain import commands, rendering
 
 if typing.TYPE_CHECKING:
     from nova_cells.api import catalogue
@@ -47,7 +47,8 @@ class Services(typing.NamedTuple):
 class Request:
     """A request that was understood: its action, its version, who asks, what they say."""
 
-    __slots__ = ("action", "args", "body", "context", "http", "query", "services", "version")
+    __slots__ = ("action", "args", "body", "context", "http", "query", "services", "url_project",
+                 "version")
 
     def __init__(self, http: webob.Request, services: Services, version: int,
                  context: oslo_context.RequestContext) -> None:
@@ -56,6 +57,7 @@ class Request:
         self.version = version                       # minor number: 19 is 2.19
         self.context = context                       # user_id, project_id, roles, is_admin, ...
         self.action: catalogue.Action | None = None
+        self.url_project: str | None = None          # if the path names it
         self.args: dict[str, str] = {}               # from the path
         self.query: dict[str, list[str]] = {}        # accepted by the action's query shape
         self.body: typing.Any = None                 # checked by the action's body shape
@@ -79,9 +81,17 @@ class Request:
 
     @property
     def base(self) -> str:
-        """The address that links begin with, without a slash at its end."""
+        """The address that links begin with, before the version, without a slash at its end."""
         prefix = self.services.conf.api.compute_link_prefix
         return (prefix or self.http.application_url).rstrip("/")
+
+    @property
+    def place(self) -> rendering.Place:
+        """Where links lead; the project stands in them if the request's path names it."""
+        base = self.base
+        behind = f"/{self.url_project}" if self.url_project else ""
+        version = self.http.environ.get("PATH_INFO", "/v2.1").split("/", 2)[1]
+        return rendering.Place(f"{base}/{version}{behind}", f"{base}{behind}")
 
     def allows(self, rule: str, target: dict[str, typing.Any] | None = None) -> bool:
         """Whether policy lets the asker do this; target defaults to the asker's own project."""

@@ -40,7 +40,7 @@ class Shape:
             (microversion.MIN, {**(fields or {}), **named})]
         self._extra = extra
         self._keywords = keywords or {}
-        self._compiled: dict[int, typing.Callable[[typing.Any], None]] = {}
+        self._compiled: dict[tuple[int, bool], typing.Callable[[typing.Any], None]] = {}
         self._cuts: list[int] | None = None
 
     def since(self, version: str, fields: dict[str, typing.Any] | None = None,
@@ -84,16 +84,33 @@ class Shape:
             self._cuts = sorted(found)
         return self._cuts
 
-    def check(self, value: typing.Any, version: int) -> None:
-        """Raise ``Invalid`` with one sentence if the value has not this shape."""
+    def check(self, value: typing.Any, version: int, relaxed: bool = False) -> None:
+        """Raise ``Invalid`` with one sentence if the value has not this shape.
+
+        ``relaxed``: keys that nobody knows are passed over, as the old ``/v2`` did.
+        """
         start = self.cuts[max(0, bisect.bisect_right(self.cuts, version) - 1)]
-        compiled = self._compiled.get(start)
+        compiled = self._compiled.get((start, relaxed))
         if compiled is None:
-            compiled = self._compiled[start] = schemas.compiled(self.schema(start))
+            schema = self.schema(start)
+            compiled = self._compiled[start, relaxed] = schemas.compiled(
+                _open(schema) if relaxed else schema)
         try:
             compiled(value)
         except schemas.Mismatch as mismatch:
             raise errors.Invalid(mismatch.sentence()) from None
+
+
+def _open(schema: typing.Any) -> typing.Any:
+    """The same schema, but objects with named properties may hold others, too."""
+    if isinstance(schema, list):
+        return [_open(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    opened = {key: _open(inner) for key, inner in schema.items()}
+    if opened.get("additionalProperties") is False and "properties" in opened:
+        opened["additionalProperties"] = True
+    return opened
 
 
 def _schema(spec: typing.Any, version: int) -> Schema:

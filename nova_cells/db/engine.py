@@ -11,8 +11,7 @@ import typing
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
-from oslo_db.sqlalchemy import engines
-from oslo_db.sqlalchemy import exc_filters
+from oslo_db.sqlalchemy import engines, exc_filters
 from sqlalchemy import pool
 
 from nova_cells.domain import errors

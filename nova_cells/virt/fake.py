@@ -92,6 +92,7 @@ class FakeDriver:
         for guest in self._guests.values():
             self._used.update(_takes(guest))
         self._lock = threading.RLock()
+        self._fetching = threading.Lock()        # one download at a time
         self._watchers: list[Tell] = []
         self._failures: dict[str, collections.deque[tuple[Exception, bool]]] = {}
         self.deaf: set[str] = set()      # guests that ignore ACPI
@@ -132,19 +133,21 @@ class FakeDriver:
 
     def fetch_image(self, spec: protocol.GuestSpec) -> None:
         """Cached once per host.  The bytes are verified, then thrown away."""
-        with self._failing("fetch_image"):
-            image = _image(spec)
-            if image.id in self._cache:
-                return
-            size = 0
-            if self._images is not None:
-                with tempfile.TemporaryDirectory(prefix="nova-cells-fake-") as directory:
-                    path = os.path.join(directory, "image")
-                    fetch.download(self._images, image, path)
-                    size = header.inspect(path, image.disk_format, f"image {image.id}").virtual_size
-                header.size_for(size, spec.server.flavor.disk_gb, f"image {image.id}")
-            with self._lock:
-                self._cache[image.id] = size
+        image = _image(spec)
+        with self._failing("fetch_image"), self._fetching:
+            if image.id not in self._cache:
+                self._cache[image.id] = self._fetch(image, spec.server.flavor.disk_gb)
+
+    def _fetch(self, image: model.ImageFacts, disk_gb: int) -> int:
+        """The image's virtual size, after all that a real host would check."""
+        if self._images is None:
+            return 0
+        with tempfile.TemporaryDirectory(prefix="nova-cells-fake-") as directory:
+            path = os.path.join(directory, "image")
+            fetch.download(self._images, image, path)
+            found = header.inspect(path, image.disk_format, f"image {image.id}")
+        header.size_for(found.virtual_size, disk_gb, f"image {image.id}")
+        return found.virtual_size
 
     def create_disk(self, spec: protocol.GuestSpec) -> None:
         """Never smaller than it was; refused when the host's disk is full."""

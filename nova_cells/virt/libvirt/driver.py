@@ -156,14 +156,14 @@ class LibvirtDriver(power.LibvirtPower):
             dom = connection.find(conn, uuid)
             if dom is None:
                 return
-            power.off(dom)
             try:
+                power.off(dom)
                 dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
                                   | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
                                   | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
                                   | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
             except libvirt.libvirtError:
-                if connection.find(conn, uuid) is not None:
+                if connection.find(conn, uuid) is not None:     # else somebody was faster
                     raise
         LOG.info("guest=%s undefined", uuid)
 

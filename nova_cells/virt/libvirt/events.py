@@ -128,6 +128,6 @@ class Events:
                     self._told.pop(uuid, None)
         for guest in guests:
             if guest is not None and self._told.get(guest.uuid) != guest:
-                self._told[guest.uuid] = guest
                 for tell in tuple(self._watchers):
                     tell(guest)
+                self._told[guest.uuid] = guest

@@ -72,23 +72,22 @@ class ImageCache:
         disk.need(self._where.base, image.size, f"image {image.id}")
         fetch.download(self._images, image, fetched)
         found = header.inspect(fetched, image.disk_format, f"image {image.id}")
-        size = header.size_for(found.virtual_size, disk_gb, f"image {image.id}")
+        header.size_for(found.virtual_size, disk_gb, f"image {image.id}")
+        if found.disk_format == "qcow2":
+            disk.check(fetched)
         if found.disk_format == self.format(image):
-            if found.disk_format == "qcow2":
-                disk.qemu_img("check", "-q", "-f", "qcow2", fetched)
             os.replace(fetched, part)
         else:
-            self._unpack(fetched, part, found, size)
+            _unpack(fetched, part, found.virtual_size)
         os.chmod(part, 0o644)
 
-    def _unpack(self, fetched: str, part: str, found: header.Header, size: int) -> None:
-        """qcow2 to raw: no table that a stranger wrote is ever read for a guest.  The file is
-        sparse, so only its limit is certain; qemu-img runs into a full disk if it must."""
-        if found.virtual_size > size:
-            raise errors.Bug("an image larger than its disk passed the check")
-        disk.need(self._where.base, os.path.getsize(fetched), "unpacking an image")
-        disk.qemu_img("convert", "-q", "-t", "writeback", "-f", "qcow2", "-O", "raw", fetched, part,
-                      file_limit=found.virtual_size + disk.MARGIN)
+
+def _unpack(fetched: str, part: str, virtual_size: int) -> None:
+    """qcow2 to raw, so that no table that a stranger wrote is read for a guest.  The file is
+    sparse, so only its limit is certain; qemu-img runs into a full disk if it must."""
+    disk.need(os.path.dirname(part), os.path.getsize(fetched), "unpacking an image")
+    disk.qemu_img("convert", "-q", "-f", "qcow2", "-O", "raw", fetched, part,
+                  file_limit=virtual_size + disk.MARGIN)
 
 
 @contextlib.contextmanager

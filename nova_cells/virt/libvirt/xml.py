@@ -50,7 +50,7 @@ def domain(spec: protocol.GuestSpec, files: Files, host: settings.LibvirtHost) -
     emulated = host.virt_type == "qemu"
     return tag(
         "domain", text("name", spec.name), text("uuid", uuid),
-        tag("metadata", stamp(spec)),
+        tag("metadata", _named(stamp(spec))),
         text("memory", memory * 1024, unit="KiB"), text("currentMemory", memory * 1024, unit="KiB"),
         text("vcpu", takes.get(resources.VCPU, flavor.vcpus)),
         _sysinfo(uuid),
@@ -64,10 +64,15 @@ def domain(spec: protocol.GuestSpec, files: Files, host: settings.LibvirtHost) -
 
 
 def stamp(spec: protocol.GuestSpec) -> str:
-    """What we write into a guest, so that a host can compare: (epoch, ticket)."""
-    return (f'<{PREFIX}:guest xmlns:{PREFIX}="{NAMESPACE}" epoch="{spec.epoch}" '
-            f'ticket="{spec.ticket}" project="{html.escape(spec.server.project_id)}" '
-            f'flavor="{html.escape(spec.server.flavor.name)}"/>')
+    """What we write into a guest, so that a host can compare: (epoch, ticket).  No namespace:
+    libvirt puts that there itself when a running guest's stamp is changed."""
+    return tag("guest", epoch=spec.epoch, ticket=spec.ticket, project=spec.server.project_id,
+               flavor=spec.server.flavor.name)
+
+
+def _named(element: str) -> str:
+    """The stamp as it stands in a definition, in our namespace."""
+    return element.replace("<guest ", f'<{PREFIX}:guest xmlns:{PREFIX}="{NAMESPACE}" ', 1)
 
 
 def read_stamp(element: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ require_root
 "$TOP_DIR/unstack.sh"
 take_lock
 run_plugin clean
-rm -rf "${DATA_DIR:?}"/{keystone,glance,passwords,pid,tempest,demo-key,demo-key.pub,main-job.json} "${LOGDIR:?}"
+rm -rf "${DATA_DIR:?}"/{keystone,glance,passwords,pid,tempest,demo-key,demo-key.pub,main-job-kept} "${LOGDIR:?}"
 if [[ -z ${KEEP_PACKAGES:-} ]]; then
     rm -rf "${SERVICE_VENV:?}" "${TEMPEST_VENV:?}" "${DEST:?}/bin" "$DATA_DIR/lock"
     rmdir "$DATA_DIR" "$DEST" 2>/dev/null || true

@@ -40,15 +40,15 @@ def from_conf(conf: cfg.ConfigOpts) -> "GlanceRoom":
     return GlanceRoom(adapter.Adapter(
         session, service_type="image", interface=conf.glance.valid_interfaces,
         region_name=conf.glance.region_name, endpoint_override=conf.glance.endpoint_override,
-        connect_retries=conf.glance.num_retries, status_code_retries=0, raise_exc=False,
-        client_name="nova-cells"), timeout=conf.glance.timeout)
+        status_code_retries=0, raise_exc=False, client_name="nova-cells"),
+        timeout=conf.glance.timeout, retries=conf.glance.num_retries)
 
 
 class GlanceRoom:
     """The image service behind an adapter that is authenticated as our service user."""
 
-    def __init__(self, service: adapter.Adapter, timeout: float = 60) -> None:
-        self._service, self._timeout = service, timeout
+    def __init__(self, service: adapter.Adapter, timeout: float = 60, retries: int = 0) -> None:
+        self._service, self._timeout, self._retries = service, timeout, retries
 
     def facts(self, image_id: str, token: str | None = None) -> model.ImageFacts:
         """What booting needs to know of an image, as the token's owner sees it."""
@@ -84,10 +84,13 @@ class GlanceRoom:
             if token is not None and not self._service.endpoint_override:
                 base = self._service.get_endpoint() or ""
                 url = re.sub(r"/v2/?$", "", base.rstrip("/")) + path
-            return self._service.get(url, headers=headers, timeout=self._timeout,
-                                     authenticated=token is None, **how)
+            # A user waits for facts, so only one more try; a host has time.
+            return self._service.get(
+                url, headers=headers, timeout=self._timeout, authenticated=token is None,
+                connect_retries=self._retries if token is None else min(1, self._retries), **how)
         except (ks.ClientException, requests.RequestException) as error:
-            raise protocol.Unreachable(f"the image service does not answer: {error}")
+            LOG.warning("the image service does not answer: %s", error)
+            raise protocol.Unreachable("the image service does not answer; try again later")
 
 
 def _chunks(answer: requests.Response, image: model.ImageFacts,
@@ -95,8 +98,8 @@ def _chunks(answer: requests.Response, image: model.ImageFacts,
     try:
         yield from answer.iter_content(CHUNK)
     except (requests.RequestException, OSError) as error:
-        raise protocol.Unreachable(f"the image service broke off while sending {image.id}: "
-                                   f"{error}")
+        LOG.warning("image=%s broke off: %s", image.id, error)
+        raise protocol.Unreachable(f"the image service broke off while sending {image.id}")
 
 
 def _facts(document: dict) -> model.ImageFacts:

@@ -114,9 +114,9 @@ class FakeDriver:
                 hypervisor_version=1000000, inventory=dict(self._inventory))
 
     def guests(self) -> list[tasks.GuestSeen]:
-        """Every guest that is defined."""
+        """Every guest of which anything exists, a lone disk included."""
         with self._failing("guests"), self._lock:
-            return [guest.seen() for guest in self._guests.values() if guest.defined]
+            return [guest.seen() for guest in self._guests.values() if guest.artefacts()]
 
     def guest(self, uuid: str) -> tasks.GuestSeen | None:
         """One guest, or None."""
@@ -191,10 +191,10 @@ class FakeDriver:
                           str(spec.metadata.get("hostname", "")))
 
     def undefine(self, uuid: str) -> None:
-        """Forgotten; switched off first, its saved memory thrown away."""
+        """Forgotten; off first, its saved memory and its console log thrown away."""
         with self._changing("undefine", uuid) as guest:
             guest.power, guest.saved = SHUTDOWN, False
-            guest.defined, guest.vcpus, guest.memory_mb = False, 0, 0
+            guest.defined, guest.vcpus, guest.memory_mb, guest.console = False, 0, 0, ""
 
     def destroy(self, uuid: str) -> None:
         """Nothing is left."""

@@ -47,7 +47,8 @@ class Listing(typing.Protocol):
         """What this host is and has, now."""
 
     def guests(self) -> list[tasks.GuestSeen]:
-        """Every guest that this driver made and that still exists, running or not."""
+        """Every guest that this driver made and of which anything still exists: running or not,
+        defined or just a disk that a killed agent left behind."""
 
     def guest(self, uuid: str) -> tasks.GuestSeen | None:
         """One guest, or None."""
@@ -79,7 +80,8 @@ class Building(typing.Protocol):
         """Make the guest known to the hypervisor, not running.  Redefines with a new ticket."""
 
     def undefine(self, uuid: str) -> None:
-        """Way back of ``define``: the hypervisor forgets it.  Powers it off if it must."""
+        """Way back of ``define``: the hypervisor forgets it, with the saved memory and the
+        console log that came with it.  Powers it off if it must."""
 
     def destroy(self, uuid: str) -> None:
         """Nothing of the guest is left: process, definition, disk, config drive, saved state,

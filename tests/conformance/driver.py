@@ -17,7 +17,7 @@ from tests.libvirt import machinecode
 
 RUNNING, PAUSED, OFF = lifecycle.RUNNING, lifecycle.PAUSED, lifecycle.SHUTDOWN
 STEPS = ("fetch_image", "create_disk", "write_config_drive", "define")
-UNDO = {"create_disk": "remove_disk", "write_config_drive": "remove_config_drive",
+UNDO = {"start": "stop", "create_disk": "remove_disk", "write_config_drive": "remove_config_drive",
         "define": "undefine"}
 PATIENCE = 1.0
 #: From each state, what each call makes of it; None: Conflict.
@@ -182,16 +182,18 @@ class DriverConformance:
             self.assertEqual(RUNNING, self.power(spec.server.uuid))
 
     def test_every_step_has_its_way_back(self):
-        for count in range(1, len(STEPS) + 1):
-            with self.subTest(steps=STEPS[:count]):
+        steps = (*STEPS, "start")
+        for count in range(1, len(steps) + 1):
+            with self.subTest(steps=steps[:count]):
                 spec = self.spec()
                 uuid = spec.server.uuid
-                for step in STEPS[:count]:
-                    getattr(self.driver, step)(spec)
-                for step in reversed(STEPS[:count]):
+                for step in steps[:count]:
+                    getattr(self.driver, step)(uuid if step == "start" else spec)
+                for step in reversed(steps[:count]):
                     if step in UNDO:
-                        getattr(self.driver, UNDO[step])(uuid)
-                        getattr(self.driver, UNDO[step])(uuid)
+                        words = (uuid, 0) if step == "start" else (uuid,)
+                        getattr(self.driver, UNDO[step])(*words)
+                        getattr(self.driver, UNDO[step])(*words)
                 self.assertEqual([], self.driver.leftovers(uuid))
 
     def test_destroy_after_any_step(self):

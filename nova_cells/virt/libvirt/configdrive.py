@@ -5,6 +5,7 @@ leaves a half-written drive under its final name.  Made in this process by pycdl
 is run.  Layout: the public config drive and EC2 metadata documentation.
 """
 
+import contextlib
 import io
 import itertools
 import json
@@ -25,12 +26,12 @@ EC2_VERSIONS = ("2009-04-04", "latest")
 def documents(spec: protocol.GuestSpec) -> dict[str, bytes]:
     """Every file of the drive, by path."""
     metadata = dict(spec.metadata)
-    files: dict[str, bytes] = {}
-    for number, (path, contents) in enumerate(spec.files):
-        files[f"openstack/content/{number:04}"] = contents
-        metadata.setdefault("files", [])
-        metadata["files"] = [*metadata["files"],
-                             {"path": path, "content_path": f"/content/{number:04}"}]
+    files = {f"openstack/content/{number:04}": contents
+             for number, (_, contents) in enumerate(spec.files)}
+    if spec.files:
+        metadata.setdefault("files", [
+            {"path": path, "content_path": f"/content/{number:04}"}
+            for number, (path, _) in enumerate(spec.files)])
     for version in VERSIONS:
         files |= _version(spec, metadata, version)
     for version in EC2_VERSIONS:
@@ -78,7 +79,8 @@ def write(spec: protocol.GuestSpec, path: str) -> None:
             file.write(iso(documents(spec)))
         paths.put(part, path)
     except OSError as error:
-        paths.forget(part)
+        with contextlib.suppress(OSError):
+            paths.forget(part)
         raise errors.HostTrouble(f"the config drive cannot be written to {path}: "
                                  f"{error.strerror}")
 

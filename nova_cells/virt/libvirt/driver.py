@@ -116,7 +116,7 @@ class LibvirtDriver(power.LibvirtPower):
 
     def remove_disk(self, uuid: str) -> None:
         """The disk and what was being made of it."""
-        self._remove(self._paths.disk(uuid))
+        self._remove(self._paths.disk(uuid), self._paths.disk(uuid) + ".part")
 
     def write_config_drive(self, spec: protocol.GuestSpec) -> None:
         """The config drive, if the server has one."""
@@ -125,13 +125,17 @@ class LibvirtDriver(power.LibvirtPower):
 
     def remove_config_drive(self, uuid: str) -> None:
         """Way back of ``write_config_drive``."""
-        self._remove(self._paths.config_drive(uuid))
+        drive = self._paths.config_drive(uuid)
+        self._remove(drive, drive + ".part")
 
-    def _remove(self, path: str) -> None:
-        for file in (path, path + ".part"):
-            paths.forget(file)
-        with contextlib.suppress(OSError):      # not empty, or not there: both are fine
-            os.rmdir(os.path.dirname(path))
+    def _remove(self, *files: str) -> None:
+        """These files of one guest, and its directory if it is empty then."""
+        with _writing():
+            for file in files:
+                paths.forget(file)
+        for directory in {os.path.dirname(file) for file in files}:
+            with contextlib.suppress(OSError):  # not empty, or not there: both are fine
+                os.rmdir(directory)
 
     def define(self, spec: protocol.GuestSpec) -> None:
         """Known to libvirt; a running guest takes the new stamp at once, the rest when it is
@@ -150,31 +154,36 @@ class LibvirtDriver(power.LibvirtPower):
         LOG.info("guest=%s defined epoch=%s ticket=%s", uuid, spec.epoch, spec.ticket)
 
     def undefine(self, uuid: str) -> None:
-        """Off and forgotten, saved memory and all."""
-        libvirt = connection.library()
+        """Off and forgotten, with saved memory and console log: they came with it."""
         with self._link.use(f"forget guest {uuid}") as conn:
             dom = connection.find(conn, uuid)
-            if dom is None:
-                return
-            try:
-                power.off(dom)
-                dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                                  | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-                                  | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-                                  | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
-            except libvirt.libvirtError:
-                if connection.find(conn, uuid) is not None:     # else somebody was faster
-                    raise
+            if dom is not None:
+                self._forget(conn, dom)
+        self._remove(*self._paths.consoles(uuid))
+
+    def _forget(self, conn: typing.Any, dom: typing.Any) -> None:
+        libvirt = connection.library()
+        uuid = dom.UUIDString()
+        try:
+            power.off(dom)
+            dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                              | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                              | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+                              | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+        except libvirt.libvirtError:
+            if connection.find(conn, uuid) is not None:     # else somebody was faster
+                raise
         LOG.info("guest=%s undefined", uuid)
 
     def destroy(self, uuid: str) -> None:
         """Nothing is left.  The process first, so that nobody writes while files go."""
         self.undefine(uuid)
+        directory = self._paths.guest(uuid)
         with _writing():
-            try:
-                shutil.rmtree(self._paths.guest(uuid))
-            except FileNotFoundError:
-                pass
+            while os.path.isdir(directory):
+                # Somebody who removes the same files at the same time is no trouble.
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(directory)
         LOG.info("guest=%s destroyed", uuid)
 
     def leftovers(self, uuid: str) -> list[str]:

@@ -4,6 +4,7 @@ May assume that ``instances_path`` belongs to this host alone.  Never makes a pa
 anything but a well-formed uuid.
 """
 
+import glob
 import os
 import uuid as uuids
 
@@ -40,6 +41,11 @@ class Paths:
     def console(self, uuid: str) -> str:
         """The log of the serial console."""
         return self.guest(uuid, CONSOLE)
+
+    def consoles(self, uuid: str) -> list[str]:
+        """The log and its older parts; the log's own path also if there is none."""
+        current = self.console(uuid)
+        return [current, *glob.glob(glob.escape(current) + ".[0-9]*")]
 
     def leftovers(self, uuid: str) -> list[str]:
         """What lies in the guest's directory, by name; "directory" if it is there but empty."""

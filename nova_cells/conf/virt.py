@@ -14,6 +14,9 @@ DEFAULT = [
                help="Where the disks of guests, the image cache and compute_id are kept; one "
                     "directory per host. Default: 'instances' below state_path for libvirt, "
                     "'fake/<cell>/<host>' below state_path for fake."),
+    cfg.BoolOpt("force_raw_images", default=True,
+                help="Keep cached images as raw, so that no table of an image that a stranger "
+                     "made is read for a guest; false saves the work and keeps qcow2."),
     cfg.FloatOpt("cpu_allocation_ratio", default=4.0, min=0.01,
                  help="Virtual CPUs offered per CPU of the host."),
     cfg.FloatOpt("ram_allocation_ratio", default=1.0, min=0.01,

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
 """Makes projects, users, roles, services and endpoints in Keystone; again changes nothing.
 
 Reads one order per line from standard input, words quoted as in a shell:

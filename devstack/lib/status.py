@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
 """Turns the findings of status.sh into a table or JSON, and says what is wrong.
 
 Standard input, separated by tabs:

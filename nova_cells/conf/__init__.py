@@ -27,19 +27,20 @@ class BadConfig(errors.Invalid):
     """The configuration cannot be used: one sentence that names the option and the file."""
 
 
-def options() -> dict[str, list[cfg.Opt]]:
-    """Group -> options, of every module of this package."""
+def options(*names: str) -> dict[str, list[cfg.Opt]]:
+    """Group -> options, of every module of this package: all its ``OPTS``."""
     found: dict[str, list[cfg.Opt]] = {}
     for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
         module = importlib.import_module(f"{__name__}.{info.name}")
-        for group, opts in getattr(module, "OPTS", {}).items():
-            found.setdefault(group, []).extend(opts)
+        for name in names or ("OPTS",):
+            for group, opts in getattr(module, name, {}).items():
+                found.setdefault(group, []).extend(opts)
     return found
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """For oslo-config-generator."""
-    return [(group, copy.deepcopy(opts)) for group, opts in options().items()]
+    """For oslo-config-generator: also ``SAMPLE``, groups that are registered only when used."""
+    return [(group, copy.deepcopy(opts)) for group, opts in options("OPTS", "SAMPLE").items()]
 
 
 def new(argv: collections.abc.Sequence[str] = (), files: collections.abc.Sequence[str] = (),

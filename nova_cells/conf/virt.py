@@ -79,3 +79,6 @@ HOST = [
 ]
 
 OPTS = {"DEFAULT": DEFAULT, "libvirt": LIBVIRT, "vnc": VNC, "fake": FAKE}
+
+#: For the sample file only: which hosts there are, only the configuration itself says.
+SAMPLE = {"host.cell1.c1-h1": HOST}

@@ -55,8 +55,8 @@ class Entry:
         self.template = template
         self.methods: dict[str, list[Action]] = {}
 
-    def pick(self, method: str, version: int) -> list[Action]:
-        """The actions of a method at a version.  Raises what the caller should hear."""
+    def offered(self, method: str) -> list[Action]:
+        """All actions of a method.  Raises what the caller should hear if there is none."""
         offered = self.methods.get(method)
         if offered is None:
             raise faults.NoMethod("The method is not allowed for this resource.",
@@ -64,23 +64,26 @@ class Entry:
         if offered[0].gone:
             raise faults.Gone("This resource is no longer available. No forwarding address is "
                               "given.")
-        open_now = [action for action in offered
-                    if action.window[0] <= version <= action.window[1]]
-        if not open_now:
-            raise errors.NotFound("The resource could not be found.")
-        return open_now
+        return offered
 
 
-def by_key(actions: list[Action], body: typing.Any) -> Action:
-    """The action that the body's single key names."""
-    if not isinstance(body, dict) or not body:
-        raise errors.Invalid("Malformed request body")
-    named = [action for action in actions if action.key in body]
-    if not named:
-        raise errors.Invalid(f"There is no such action: {next(iter(body))[:64]}")
-    if len(body) > 1:
-        raise errors.Invalid("A request names exactly one action.")
-    return named[0]
+def pick(offered: list[Action], version: int, body: typing.Any = None) -> Action:
+    """The one action of a path and method that a version has and, where several are posted to
+    one path, that the body's single key names."""
+    if offered[0].keyed:
+        if not isinstance(body, dict) or not body:
+            raise errors.Invalid("Malformed request body")
+        named = [action for action in offered if action.key in body]
+        if not named:
+            raise errors.Invalid(f"There is no such action: {next(iter(body))[:64]}")
+        if len(body) > 1:
+            raise errors.Invalid("A request names exactly one action.")
+        offered = named
+    for action in offered:
+        first, last = action.window
+        if first <= version <= last:
+            return action
+    raise errors.NotFound("The resource could not be found.")
 
 
 class Catalogue:

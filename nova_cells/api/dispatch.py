@@ -79,11 +79,10 @@ class Application:
             raise errors.NotFound("The resource could not be found.")
         entry, request.args = found
         method = environ["REQUEST_METHOD"]
-        offered = entry.pick(method, version)
+        offered = entry.offered(method)
         if method in _WITH_BODY:
             request.body = bodies.read(environ, self._limit)
-        action = catalogue.by_key(offered, request.body) if offered[0].keyed else offered[0]
-        request.action = action
+        action = request.action = catalogue.pick(offered, version, request.body)
         self._check(request, action, legacy)
         if action.policy:
             request.authorize(action.policy)

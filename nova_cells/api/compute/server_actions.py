@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""What is posted to /servers/{id}/action: one row per verb, served or not.
+
+A verb that no capability serves yet goes through the same checks (shape, server, policy, lock)
+and ends as 501 that names the capability.  Source: the public api-ref, "Servers - run an
+action".
+"""
+
+import typing
+
+from nova_cells.api import faults, found, policy, shapes
+from nova_cells.api.catalogue import Action
+from nova_cells.api.shapes import Shape, optional
+from nova_cells.domain import errors
+
+PATH = "/servers/{id}/action"
+API = "os_compute_api:"
+
+
+def _allowed(request: typing.Any, rule: str, lock: bool = True) -> typing.Any:
+    """The server's row, if the asker may do this to it and it is not locked."""
+    row = found.find(request, API + rule)
+    if lock:
+        found.unlocked(request, row)
+    return row
+
+
+def verb(name: str, rule: str) -> typing.Callable[[typing.Any], None]:
+    """A handler that begins a verb of the lifecycle table."""
+    def handler(request: typing.Any) -> None:
+        row = _allowed(request, rule)
+        services = request.services
+        found.carry_out(request, services.orders.act(row.uuid, name, request.origin,
+                                                     services.now()))
+    return handler
+
+
+def reboot(request: typing.Any) -> None:
+    """SOFT or HARD."""
+    hard = request.body["reboot"]["type"].upper() == "HARD"
+    verb("reboot_hard" if hard else "reboot", "servers:reboot")(request)
+
+
+def lock(request: typing.Any) -> None:
+    """Nobody but admins may change it; with a reason from 2.73."""
+    row = _allowed(request, "os-lock-server:lock", lock=False)
+    given = request.body["lock"] if request.version >= 73 else None
+    reason = (given or {}).get("locked_reason")
+    _lock(request, row, True, reason)
+
+
+def unlock(request: typing.Any) -> None:
+    """Its owner may unlock what an owner locked; what an admin locked, whoever may override."""
+    row = _allowed(request, "os-lock-server:unlock", lock=False)
+    if found.unpack(row.record).locked_by == "admin" and not (
+            request.admin and request.context.project_id != row.project_id):
+        request.authorize(API + "os-lock-server:unlock:unlock_override", found.target(row))
+    _lock(request, row, False, None)
+
+
+def _lock(request: typing.Any, row: typing.Any, locked: bool, reason: str | None) -> None:
+    services = request.services
+    found.carry_out(request, services.orders.lock(row.uuid, locked, reason, request.origin,
+                                                  services.now()))
+
+
+def console_output(request: typing.Any) -> dict:
+    """The end of the console's log."""
+    row = _allowed(request, "os-console-output", lock=False)
+    length = request.body["os-getConsoleOutput"].get("length")
+    lines = None if length is None or int(length) < 0 else int(length)
+    services = request.services
+    answer = found.carry_out(request, services.orders.read_console(
+        row.uuid, lines, request.origin, services.now()))
+    text = answer.text if answer is not None else ""
+    return {"output": "".join(char for char in text if char in "\n\r\t" or char >= " ")}
+
+
+def reset_state(request: typing.Any) -> None:
+    """The operator's word about where it rests."""
+    row = _allowed(request, "os-admin-actions:reset_state", lock=False)
+    services = request.services
+    found.carry_out(request, services.orders.reset_state(
+        row.uuid, request.body["os-resetState"]["state"], request.origin, services.now()))
+
+
+def force_delete(request: typing.Any) -> None:
+    """Delete now, whatever it is doing."""
+    row = _allowed(request, "os-deferred-delete:force")
+    services = request.services
+    found.carry_out(request, services.orders.delete(row.uuid, request.origin, services.now(),
+                                                    force=True))
+
+
+def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
+    """A handler of a verb that nothing here can do yet."""
+    def handler(request: typing.Any) -> None:
+        _allowed(request, rule)
+        raise errors.Unsupported(f"{request.action.key} is not supported by this deployment "
+                                 f"(capability: {capability}).")
+    return handler
+
+
+def gone(_request: typing.Any) -> None:
+    """It was there once."""
+    raise faults.Gone("This action is no longer available. No forwarding address is given.")
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+def _bare(key: str) -> Shape:
+    return Shape({key: shapes.anything})
+
+
+def _fields(key: str, **fields: typing.Any) -> Shape:
+    return Shape({key: Shape(**fields)})
+
+
+def action(key: str, handler: typing.Callable, body: Shape | None = None, success: int = 202,
+           since: str = "2.1", until: str | None = None) -> Action:
+    """A row that is served."""
+    return Action(key, "POST", PATH, success=success, handler=handler, body=body or _bare(key),
+                  since=since, until=until)
+
+
+def later(key: str, rule: str, capability: str, body: Shape | None = None, since: str = "2.1",
+          until: str | None = None) -> Action:
+    """A row that nothing serves yet."""
+    return Action(key, "POST", PATH, success=202, handler=unserved(rule, capability),
+                  body=body or _bare(key), since=since, until=until, capability=capability)
+
+
+_text, _any = shapes.string(1, 255), Shape(extra=True)
+_reboot = _fields("reboot", type=shapes.one_of("HARD", "Hard", "hard", "SOFT", "Soft", "soft"))
+_lock_shape = _bare("lock").since("2.73", lock={
+    "type": ["object", "null"], "additionalProperties": False,
+    "properties": {"locked_reason": shapes.string(1, 255)}})
+_console = _fields("os-getConsoleOutput", length=optional(shapes.nullable(shapes.integer(-1))))
+_state = _fields("os-resetState", state=shapes.one_of("active", "error"))
+_rebuild = Shape(rebuild=Shape(
+    {"OS-DCF:diskConfig": optional(shapes.one_of("AUTO", "MANUAL"))}, imageRef=shapes.uuid,
+    name=optional(shapes.name), adminPass=optional(shapes.string()),
+    metadata=optional(shapes.metadata), preserve_ephemeral=optional(shapes.boolean),
+    accessIPv4=optional(shapes.string(format="ipv4")),
+    accessIPv6=optional(shapes.string(format="ipv6")),
+    personality=optional(shapes.array({"type": "object"})),
+).since("2.19", description=optional(shapes.description),
+).since("2.54", key_name=optional({"type": ["string", "null"], "maxLength": 255}),
+).since("2.57", personality=shapes.REMOVED, user_data=optional(
+    {"type": ["string", "null"], "maxLength": 65535, "format": "base64"}),
+).since("2.63", trusted_image_certificates=optional({"type": ["array", "null"]}),
+).since("2.90", hostname=optional(shapes.hostname)))
+_resize = _fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
+_image = _fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
+_backup = _fields("createBackup", name=shapes.name, backup_type=shapes.string(),
+                  rotation=shapes.non_negative, metadata=optional(shapes.metadata))
+_console_type = {"type": "object", "required": ["type"],
+                 "properties": {"type": {"type": "string"}}}
+
+SERVED = (
+    action("os-start", verb("start", "servers:start")),
+    action("os-stop", verb("stop", "servers:stop")),
+    action("reboot", reboot, _reboot),
+    action("pause", verb("pause", "os-pause-server:pause")),
+    action("unpause", verb("unpause", "os-pause-server:unpause")),
+    action("suspend", verb("suspend", "os-suspend-server:suspend")),
+    action("resume", verb("resume", "os-suspend-server:resume")),
+    action("lock", lock, _lock_shape),
+    action("unlock", unlock),
+    action("os-getConsoleOutput", console_output, _console, success=200),
+    action("os-resetState", reset_state, _state),
+    action("forceDelete", force_delete),
+)
+UNSERVED = (
+    later("rebuild", "servers:rebuild", "rebuild", _rebuild),
+    later("resize", "servers:resize", "resize", _resize),
+    later("confirmResize", "servers:confirm_resize", "resize"),
+    later("revertResize", "servers:revert_resize", "resize"),
+    later("createImage", "servers:create_image", "snapshot", _image),
+    later("createBackup", "os-create-backup", "backup", _backup),
+    later("changePassword", "os-admin-password", "change_password",
+          _fields("changePassword", adminPass=shapes.string(1))),
+    later("rescue", "os-rescue", "rescue"),
+    later("unrescue", "os-unrescue", "rescue"),
+    later("shelve", "os-shelve:shelve", "shelve"),
+    later("shelveOffload", "os-shelve:shelve_offload", "shelve_offload"),
+    later("unshelve", "os-shelve:unshelve", "unshelve"),
+    later("restore", "os-deferred-delete:restore", "restore"),
+    later("migrate", "os-migrate-server:migrate", "resize"),
+    later("os-migrateLive", "os-migrate-server:migrate_live", "live_migrate"),
+    later("evacuate", "os-evacuate", "evacuate"),
+    later("trigger_crash_dump", "servers:trigger_crash_dump", "crash_dump", since="2.17"),
+    later("addSecurityGroup", "os-security-groups:add", "network",
+          _fields("addSecurityGroup", name=_text)),
+    later("removeSecurityGroup", "os-security-groups:remove", "network",
+          _fields("removeSecurityGroup", name=_text)),
+    later("addFixedIp", "os-multinic:add", "network", until="2.43"),
+    later("removeFixedIp", "os-multinic:remove", "network", until="2.43"),
+    later("addFloatingIp", "os-floating-ips:add", "network", until="2.43"),
+    later("removeFloatingIp", "os-floating-ips:remove", "network", until="2.43"),
+    *(later(key, "os-remote-consoles", "consoles", Shape({key: _console_type}), until="2.5")
+      for key in ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
+                  "os-getSerialConsole")),
+)
+GONE = tuple(action(key, gone) for key in ("injectNetworkInfo", "resetNetwork"))
+ACTIONS = (*SERVED, *UNSERVED, *GONE)
+
+_MEMBER, _WHERE = policy.MEMBER_OR_ADMIN, "POST /servers/{server_id}/action"
+_ADMINS = {"os-admin-actions:reset_state", "os-migrate-server:migrate",
+           "os-migrate-server:migrate_live", "os-evacuate", "os-shelve:shelve_offload",
+           "os-lock-server:unlock:unlock_override"}
+_NAMES = (
+    "servers:start", "servers:stop", "servers:reboot", "os-pause-server:pause",
+    "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
+    "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
+    "os-console-output", "os-admin-actions:reset_state", "os-deferred-delete:force",
+    "os-deferred-delete:restore", "servers:rebuild", "servers:resize", "servers:confirm_resize",
+    "servers:revert_resize", "servers:create_image", "os-create-backup", "os-admin-password",
+    "os-rescue", "os-unrescue", "os-shelve:shelve", "os-shelve:shelve_offload",
+    "os-shelve:unshelve", "os-migrate-server:migrate", "os-migrate-server:migrate_live",
+    "os-evacuate", "servers:trigger_crash_dump", "os-security-groups:add",
+    "os-security-groups:remove", "os-multinic:add", "os-multinic:remove", "os-floating-ips:add",
+    "os-floating-ips:remove", "os-remote-consoles")
+RULES = tuple(policy.rule(API + name, policy.ADMIN if name in _ADMINS else _MEMBER,
+                          f"Run {name.replace(':', ' ')} on a server.", _WHERE)
+              for name in _NAMES)

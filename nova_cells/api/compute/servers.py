@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Servers: list, detail, show, create, update, delete.
+
+Reads come from the view alone and never wait for a cell.  Source: the public api-ref,
+"Servers".
+"""
+
+import hashlib
+import typing
+import urllib.parse
+
+import orjson
+
+from nova_cells.api import found, identity, policy, server_create, server_query, shapes
+from nova_cells.api.catalogue import Action
+from nova_cells.api.request import Reply
+from nova_cells.api.shapes import Query, Shape, optional
+from nova_cells.db.view import listing
+from nova_cells.domain import document, rendering
+
+PREFIX = "os_compute_api:servers"
+
+RULES = (
+    policy.rule(f"{PREFIX}:index", policy.PROJECT_READER, "List servers.", "GET /servers"),
+    policy.rule(f"{PREFIX}:detail", policy.PROJECT_READER, "List servers in detail.",
+                "GET /servers/detail"),
+    policy.rule(f"{PREFIX}:index:get_all_tenants", policy.ADMIN, "List the servers of all "
+                "projects.", "GET /servers"),
+    policy.rule(f"{PREFIX}:detail:get_all_tenants", policy.ADMIN, "List the servers of all "
+                "projects in detail.", "GET /servers/detail"),
+    policy.rule(f"{PREFIX}:allow_all_filters", policy.ADMIN, "Use every filter of a list.",
+                "GET /servers", "GET /servers/detail"),
+    policy.rule(f"{PREFIX}:show", policy.READER_OR_ADMIN, "Show a server.",
+                "GET /servers/{server_id}"),
+    policy.rule(found.EXTRA_SPECS, policy.READER_OR_ADMIN, "See the extra specs of a server's "
+                "flavor (2.47).", "GET /servers/{server_id}", "GET /servers/detail"),
+    policy.rule(found.HOST_STATUS, policy.ADMIN, "See whether a server's host is up (2.16).",
+                "GET /servers/{server_id}", "GET /servers/detail"),
+    policy.rule(found.UNKNOWN_ONLY, policy.ADMIN, "See that the status of a server's host is "
+                "unknown, and no other (2.16).", "GET /servers/{server_id}",
+                "GET /servers/detail"),
+    policy.rule(found.ATTRIBUTES, policy.ADMIN, "See where a server is, and its internal names.",
+                "GET /servers/{server_id}", "GET /servers/detail"),
+    policy.rule(f"{PREFIX}:create", policy.PROJECT_MEMBER, "Create a server.", "POST /servers"),
+    policy.rule(f"{PREFIX}:create:forced_host", policy.ADMIN, "Create a server on a host by its "
+                "availability zone.", "POST /servers"),
+    policy.rule("compute:servers:create:requested_destination", policy.ADMIN, "Create a server "
+                "on a host (2.74).", "POST /servers"),
+    policy.rule(f"{PREFIX}:create:zero_disk_flavor", policy.ADMIN, "Create a server from an "
+                "image with a flavor without a disk.", "POST /servers"),
+    policy.rule(f"{PREFIX}:create:trusted_certs", policy.PROJECT_MEMBER, "Create a server with "
+                "trusted image certificates (2.63).", "POST /servers"),
+    policy.rule(f"{PREFIX}:update", policy.MEMBER_OR_ADMIN, "Update a server.",
+                "PUT /servers/{server_id}"),
+    policy.rule(f"{PREFIX}:delete", policy.MEMBER_OR_ADMIN, "Delete a server.",
+                "DELETE /servers/{server_id}"),
+)
+
+
+# -- lists ----------------------------------------------------------------------------------------
+
+def index(request: typing.Any) -> Reply | dict:
+    """The short list: id, name, links."""
+    try:
+        query = server_query.read(request, "index")
+    except server_query.Nothing:
+        return {"servers": []}
+    with request.services.view.read() as tx:
+        rows = listing.page(tx, query, listing.BRIEF)
+    place = request.place
+    servers = [{"id": row.uuid, "name": row.name, "links": [
+        {"rel": "self", "href": f"{place.versioned}/servers/{row.uuid}"},
+        {"rel": "bookmark", "href": f"{place.bare}/servers/{row.uuid}"}]} for row in rows]
+    return {"servers": servers, **_next(request, query, rows, "servers")}
+
+
+def detail(request: typing.Any) -> Reply | dict:
+    """The long list: stored documents, joined."""
+    try:
+        query = server_query.read(request, "detail")
+    except server_query.Nothing:
+        return {"servers": []}
+    seen = found.sight(request)
+    made = document.plan(document.DETAIL, request.version, seen)
+    watched = made.wants_host_status or made.wants_user_data
+    with request.services.view.read() as tx:
+        if not watched and _asks_etag(request):
+            tag = _etag(request, listing.page(tx, query, listing.STAMPS))
+            if _matches(request, tag):
+                return Reply(status=304, headers=(("ETag", tag),))
+        rows = listing.page(tx, query, listing.WATCHED if watched else listing.DETAIL)
+        extras = found.volatile(request, tx, rows, made, seen)
+    joiner = document.Joiner(made, request.place)
+    if extras is None:
+        joined = joiner.many(row.doc for row in rows)
+    else:
+        joined = b",".join(joiner.one(row.doc, extra)
+                           for row, extra in zip(rows, extras, strict=True))
+    following = _next(request, query, rows, "servers/detail")
+    tail = b"," + orjson.dumps(following)[1:] if following else b"}"
+    tag = _etag(request, rows, extras)
+    if _matches(request, tag):
+        return Reply(status=304, headers=(("ETag", tag),))
+    return Reply(b'{"servers":[' + joined + b"]" + tail, headers=(("ETag", tag),))
+
+
+def _next(request: typing.Any, query: listing.Query, rows: list, path: str) -> dict:
+    """Where the next page is, if this one was full."""
+    if not rows or len(rows) < query.limit:
+        return {}
+    kept = [(name, value) for name, value in urllib.parse.parse_qsl(
+        request.http.environ.get("QUERY_STRING", ""), keep_blank_values=True)
+        if name != "marker"]
+    words = urllib.parse.urlencode([*kept, ("marker", rows[-1].uuid)])
+    return {"servers_links": [{"rel": "next", "href":
+                               f"{request.place.versioned}/{path}?{words}"}]}
+
+
+# -- unchanged answers ----------------------------------------------------------------------------
+
+def _asks_etag(request: typing.Any) -> bool:
+    return "HTTP_IF_NONE_MATCH" in request.http.environ and request.services.conf.api.etags
+
+
+def _etag(request: typing.Any, rows: list, extras: list | None = None) -> str:
+    """Names an answer: what it shows, to whom, at which version, where its links lead."""
+    word = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        word.update(f"{row.uuid}{row.epoch}.{row.version};".encode())
+    word.update(repr((request.version, request.place, found.sight(request), extras,
+                      request.http.environ.get("QUERY_STRING"))).encode())
+    word.update(identity.describe(request.context))
+    return f'"{word.hexdigest()}"'
+
+
+def _matches(request: typing.Any, tag: str) -> bool:
+    if not _asks_etag(request):
+        return False
+    given = request.http.environ["HTTP_IF_NONE_MATCH"].split(",")
+    return tag in [one.strip().removeprefix("W/") for one in given]
+
+
+# -- one ------------------------------------------------------------------------------------------
+
+def show(request: typing.Any) -> Reply:
+    """One server."""
+    view = request.services.view
+    with view.read() as tx:
+        row = found.row(request, tx, request.args["id"])
+        request.authorize(f"{PREFIX}:show", found.target(row))
+        body = found.document_of(request, tx, row)
+    tag = '"' + hashlib.blake2b(body, digest_size=16).hexdigest() + '"'
+    if _matches(request, tag):
+        return Reply(status=304, headers=(("ETag", tag),))
+    return Reply(b'{"server":' + body + b"}", headers=(("ETag", tag),))
+
+
+def update(request: typing.Any) -> dict | bytes:
+    """Change what the owner gave."""
+    row = found.find(request, f"{PREFIX}:update")
+    given = request.body["server"]
+    names = {"name": "name", "description": "description", "hostname": "hostname",
+             "accessIPv4": "access_ip_v4", "accessIPv6": "access_ip_v6",
+             "OS-DCF:diskConfig": "disk_config"}
+    fields = {names[key]: value for key, value in given.items() if key in names}
+    if "name" in fields:
+        fields["name"] = fields["name"].strip()
+    record = found.unpack(row.record)
+    if fields:
+        services = request.services
+        order = services.orders.update(row.uuid, fields, request.origin, services.now())
+        record = found.carry_out(request, order) or record
+    if request.version >= 75:
+        with request.services.view.read() as tx:
+            row = found.row(request, tx, row.uuid)
+            return b'{"server":' + found.document_of(request, tx, row) + b"}"
+    return {"server": rendering.render(record, "update", request.version, found.sight(request),
+                                       request.place)}
+
+
+def delete(request: typing.Any) -> None:
+    """Delete; kept for a cell that is down."""
+    row = found.find(request, f"{PREFIX}:delete")
+    found.unlocked(request, row)
+    services = request.services
+    order = services.orders.delete(row.uuid, request.origin, services.now())
+    found.carry_out(request, order)
+
+
+_update = Shape(server=Shape(
+    {"OS-DCF:diskConfig": optional(shapes.one_of("AUTO", "MANUAL"))},
+    name=optional(shapes.name), accessIPv4=optional(shapes.string(format="ipv4")),
+    accessIPv6=optional(shapes.string(format="ipv6")),
+).since("2.19", description=optional(shapes.description))
+ .since("2.90", hostname=optional(shapes.hostname)))
+_nothing = Query(strict="2.75")
+
+ACTIONS = (
+    Action("servers:index", "GET", "/servers", policy=f"{PREFIX}:index", handler=index,
+           query=server_query.QUERY),
+    Action("servers:create", "POST", "/servers", policy=f"{PREFIX}:create", success=202,
+           handler=server_create.create, body=server_create.SHAPE),
+    Action("servers:detail", "GET", "/servers/detail", policy=f"{PREFIX}:detail",
+           handler=detail, query=server_query.QUERY),
+    Action("servers:show", "GET", "/servers/{id}", handler=show, query=_nothing),
+    Action("servers:update", "PUT", "/servers/{id}", handler=update, body=_update),
+    Action("servers:delete", "DELETE", "/servers/{id}", handler=delete, success=204,
+           query=_nothing),
+)

@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Whether hosts are up, as documents of servers show it.
+
+By what a collector wrote down last: a host's own record, and whether its cell was heard lately.
+Never looks at a clock.  Source of the words: the public api-ref ("host_status").
+"""
+
+import typing
+
+import sqlalchemy as sa
+
+from nova_cells.db.view import tables
+from nova_cells.domain import codec, records
+
+_host = codec.Unpacker(records.HostRecord)
+UP, DOWN, MAINTENANCE, UNKNOWN = "UP", "DOWN", "MAINTENANCE", "UNKNOWN"
+
+
+def statuses(tx: sa.Connection,
+             places: typing.Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(cell, host) -> status, for hosts that the view knows."""
+    wanted = set(places)
+    if not wanted:
+        return {}
+    hosts, cells = tables.hosts, tables.cells
+    query = sa.select(hosts.c.cell, hosts.c.name, hosts.c.record, cells.c.up).join(
+        cells, cells.c.uuid == hosts.c.cell).where(
+            hosts.c.name.in_({host for _, host in wanted}),
+            hosts.c.cell.in_({cell for cell, _ in wanted}))
+    return {(row.cell, row.name): _status(_host(row.record), row.up)
+            for row in tx.execute(query) if (row.cell, row.name) in wanted}
+
+
+def _status(host: records.HostRecord, cell_up: bool) -> str:
+    if host.forced_down:
+        return DOWN
+    if not host.up or not cell_up:
+        return UNKNOWN
+    return MAINTENANCE if host.disabled else UP

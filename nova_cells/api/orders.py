@@ -11,12 +11,7 @@ import collections.abc
 import msgspec
 
 from nova_cells.domain import address as addresses
-from nova_cells.domain import boot
-from nova_cells.domain import codec
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import lifecycle
+from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle
 from nova_cells.domain import server as model
 
 TRIES = 8                        # swaps lost in a row before the caller is told

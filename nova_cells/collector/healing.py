@@ -88,7 +88,7 @@ class Healing:
             return [effects.Cast(address.Cell(order.cell), commands.Verify(order=order.id))]
         bucket = order.body["bucket"]
         with self.view.read() as tx:
-            known = tuple(self.view.servers.stamps(tx, order.cell, bucket))
+            known = tuple(self.view.servers.stamps(tx, order.cell, bucket, living=False))
         return [effects.Cast(address.Cell(order.cell), commands.Resync(
             bucket=bucket, known=known, order=order.id,
             lift=order.body.get("truth") == "child"))]

@@ -148,11 +148,12 @@ class Agent:
             return []
         if entry is not None and entry.stamp == task.stamp and entry.outcome is not None:
             return [self._conductor(entry.outcome)]
-        if entry is None or entry.stamp < task.stamp:
+        repeated = entry is not None and entry.stamp == task.stamp
+        if not repeated:
             entry = journals.Entry(epoch=task.epoch, ticket=task.ticket, verb=task.verb)
             self.journal.write(task.server, entry)
         try:
-            outcome = self._outcome(task, entry)
+            outcome = self._outcome(task, entry, repeated)
         except flow.Interrupted:
             return []
         self.journal.write(task.server, msgspec.structs.replace(
@@ -161,10 +162,11 @@ class Agent:
                  outcome.result)
         return [self._conductor(outcome)]
 
-    def _outcome(self, task: tasks.Task, entry: journals.Entry) -> tasks.Report:
+    def _outcome(self, task: tasks.Task, entry: journals.Entry,
+                 repeated: bool) -> tasks.Report:
         base = dict(server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host)
         try:
-            facts = self._carry_out(task, entry)
+            facts = self._carry_out(task, entry, repeated)
         except flow.Interrupted:
             raise
         except errors.Problem as problem:
@@ -179,7 +181,8 @@ class Agent:
         return tasks.Report(**base, result="done", facts=facts,
                             power_state=verbs.power(self.driver, task.server, task.verb))
 
-    def _carry_out(self, task: tasks.Task, entry: journals.Entry) -> dict[str, str]:
+    def _carry_out(self, task: tasks.Task, entry: journals.Entry,
+                   repeated: bool) -> dict[str, str]:
         def before(name: str) -> None:
             self.step(task.server, name)
             with self._guard:
@@ -188,7 +191,7 @@ class Agent:
 
         if task.verb == "boot":
             spec = verbs.spec(task)
-            flow.run(verbs.boot_flow(self.driver), spec, before=before)
+            flow.run(verbs.boot_flow(self.driver), spec, repeated=repeated, before=before)
             return {"instance_name": spec.name, "root_device_name": "/dev/vda",
                     "node": self.driver.facts().hostname}
         before(task.verb)

@@ -34,19 +34,24 @@ def keep(*_args: object) -> None:
     """The way back of a step that leaves nothing to clean."""
 
 
-def run(flow: Flow, *args: object,
+def run(flow: Flow, *args: object, repeated: bool = False,
         before: collections.abc.Callable[[str], None] = lambda name: None) -> None:
     """Take the steps; when one fails, go back through it and all before it, then raise what
-    happened.  ``before`` is told each step's name first, and may raise ``Interrupted``."""
-    taken: list[Step] = []
+    happened.  ``before`` is told each step's name first, and may raise ``Interrupted``.
+
+    ``repeated``: the flow was begun once and its end is not known, so any step may have been
+    taken then; going back means all of them.
+    """
+    taken: list[Step] = list(flow.steps) if repeated else []
     try:
         for step in flow.steps:
+            if not repeated:
+                taken.append(step)       # a failed step may have happened by half
             before(step.name)
-            taken.append(step)           # a failed step may have happened by half
             step.do(*args)
     except Interrupted:
         raise
-    except errors.Problem:
+    except Exception:                    # a driver's bug leaves no less behind than a refusal
         undo(flow, taken, *args)
         raise
 
@@ -57,5 +62,5 @@ def undo(flow: Flow, taken: collections.abc.Sequence[Step], *args: object) -> No
     for step in reversed(taken):
         try:
             step.undo(*args)
-        except errors.Problem as problem:
+        except Exception as problem:
             LOG.error("flow=%s the way back of step %s failed: %s", flow.name, step.name, problem)

@@ -121,12 +121,14 @@ class Servers:
         return tx.execute(sa.select(t.c.cell, t.c.epoch, t.c.version, t.c.placed).where(
             t.c.uuid == uuid)).first()
 
-    def stamps(self, tx: sa.Connection, cell: str,
-               bucket: int | None = None) -> list[tuple[str, int, int]]:
+    def stamps(self, tx: sa.Connection, cell: str, bucket: int | None = None,
+               living: bool = True) -> list[tuple[str, int, int]]:
         """(uuid, epoch, version) of a cell's living servers, of one bucket if asked.  Deleted ones
         do not count: the child forgets them long before the view does."""
         query = sa.select(t.c.uuid, t.c.epoch, t.c.version).where(
-            t.c.cell == cell, t.c.placed, ~t.c.deleted)
+            t.c.cell == cell, t.c.placed)
+        if living:
+            query = query.where(~t.c.deleted)
         if bucket is not None:
             query = query.where(t.c.uuid.like(f"{bucket:02x}%"))
         return [tuple(row) for row in tx.execute(query)]

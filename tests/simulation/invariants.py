@@ -1,0 +1,126 @@
+"""The invariants of doc/INVARIANTS.rst, checked on a cluster at rest and while it runs."""
+
+import collections
+
+from nova_cells.conductor import service as conducting
+from nova_cells.conductor import verify
+from nova_cells.db.cell import servers as cell_servers
+from nova_cells.db.view import tables
+from nova_cells.domain import lifecycle
+from nova_cells.domain import records
+from nova_cells.db.view import servers as view_servers
+
+
+class Monitor:
+    """What must hold at every moment: no server in two places, no step back at the top."""
+
+    def __init__(self, cluster) -> None:  # noqa: ANN001
+        self.cluster = cluster
+        self.seen: dict[str, tuple[int, int]] = {}
+        self.forgiven = False            # a lift may only raise, so nothing is ever forgiven
+
+    def __call__(self) -> None:
+        seed = self.cluster.seed
+        with self.cluster.view.read() as tx:
+            rows = tx.exec_driver_sql("SELECT uuid, epoch, version FROM servers").all()
+        for uuid, epoch, version in rows:
+            before = self.seen.get(uuid, (0, 0))
+            assert (epoch, version) >= before, (
+                f"seed {seed}: the view of {uuid} went back from {before} to {(epoch, version)}")
+            self.seen[uuid] = (epoch, version)
+        for uuid, places in self.cluster.guests().items():
+            defined = [place for place in places if self._defined(place, uuid)]
+            assert len(defined) <= 1, f"seed {seed}: {uuid} is there twice: {places}"
+
+    def _defined(self, place, uuid: str) -> bool:  # noqa: ANN001
+        """Whether it is more than a disk that a killed agent left behind."""
+        return self.cluster.drivers[place[0], place[1]]._guests[uuid].defined
+
+
+def check(cluster) -> None:  # noqa: ANN001
+    """Every invariant at rest.  One assertion with everything that is wrong."""
+    wrong = list(_findings(cluster))
+    assert not wrong, f"seed {cluster.seed}: " + "; ".join(wrong)
+
+
+def _findings(cluster):  # noqa: ANN001, ANN202
+    with cluster.view.read() as tx:
+        rows = tx.execute(tables.servers.select()).all()
+        reservations = tx.execute(tables.reservations.select()).all()
+    owned: dict[str, list] = collections.defaultdict(list)
+    for cell, store in cluster.stores.items():
+        with store.read() as tx:
+            for held in store.servers.many(tx, cell_servers.t.c.rest != "deleted"):
+                owned[held.uuid].append((cell, held))
+            yield from verify.findings(store, tx, cluster.now, conducting.Settings())
+            stamps = store.servers.stamps(tx)
+        with cluster.view.read() as tx:
+            mine = cluster.view.servers.stamps(tx, cell)
+        if records.digests(stamps) != records.digests(mine):
+            yield f"8: digests of {cell} differ: {sorted(set(stamps) ^ set(mine))}"
+    yield from _ownership(rows, owned)
+    yield from _guests(cluster, owned)
+    yield from _quota(cluster, rows, reservations)
+
+
+def _ownership(rows, owned):  # noqa: ANN001, ANN202
+    for row in rows:
+        holders = owned.pop(row.uuid, [])
+        if row.deleted or not row.placed:
+            if holders:
+                yield f"1: {row.uuid} is not in a cell at the top, but held by {holders}"
+            if not row.deleted and not row.placed and row.vm_state != "error":
+                yield f"6: {row.uuid} is {row.status} {row.task_state} and in no cell"
+            continue
+        if len(holders) != 1:
+            yield f"1: {row.uuid} is held by {len(holders)} cells"
+            continue
+        cell, held = holders[0]
+        if (cell, held.epoch, held.version, held.confirmed) != (
+                row.cell, row.epoch, row.version, True):
+            yield (f"1: {row.uuid} is at {row.cell} {row.epoch}.{row.version} at the top and at "
+                   f"{cell} {held.epoch}.{held.version} confirmed={held.confirmed}")
+        if held.server.verb is not None:
+            yield f"6: {row.uuid} is still doing {held.server.verb}"
+        if view_servers.unpack(row.record) != held.server:
+            yield f"1: {row.uuid} has another record at the top"
+    for uuid, holders in owned.items():
+        yield f"1: {uuid} is held by {holders} and unknown at the top"
+
+
+def _guests(cluster, owned):  # noqa: ANN001, ANN202
+    expected = {}
+    for cell, store in cluster.stores.items():
+        with store.read() as tx:
+            for held in store.servers.many(tx, cell_servers.t.c.host != ""):
+                expected[held.uuid] = (cell, held.server)
+    for uuid, places in cluster.guests().items():
+        if len(places) != 1 or uuid not in expected:
+            yield f"3: guest {uuid} at {places} has no server"
+            continue
+        cell, server = expected[uuid]
+        where_cell, where_host, guest = places[0]
+        if (where_cell, where_host) != (cell, server.host):
+            yield f"3: {uuid} belongs on {server.host} and is on {where_host}"
+        power = lifecycle.POWER.get(server.rest)
+        if power is not None and guest.power != power:
+            yield f"3: {uuid} is {server.rest} and its guest has power {guest.power}"
+    running = set(cluster.guests())
+    for uuid, (_cell, server) in expected.items():
+        if uuid not in running and server.rest in ("active", "paused"):
+            yield f"3: {uuid} is {server.rest} and has no guest"
+    for (_cell, host), driver in cluster.drivers.items():
+        for uuid in list(driver._guests):
+            if uuid not in expected and driver.leftovers(uuid):
+                yield f"3: {host} keeps {driver.leftovers(uuid)} of {uuid}"
+
+
+def _quota(cluster, rows, reservations):  # noqa: ANN001, ANN202
+    if reservations:
+        yield f"5: {len(reservations)} reservations without an operation"
+    counted = collections.Counter(row.project_id for row in rows if row.counted)
+    for project, count in counted.items():
+        with cluster.view.read() as tx:
+            usage = cluster.view.quota.usage(tx, project)
+        if usage["instances"].total != count:
+            yield f"5: usage of {project} is {usage['instances']}, rows say {count}"

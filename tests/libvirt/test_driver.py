@@ -92,6 +92,25 @@ class LibvirtConformance(conformance.DriverConformance, unittest.TestCase):
                 model.replace(spec, server=model.replace(spec.server, flavor=flavor)))
             self.assertEqual(becomes << 30, disk._overlay_size(path))
 
+    def test_a_flavor_with_further_disks(self):
+        spec = self.spec()
+        flavor = model.replace(spec.server.flavor, ephemeral_gb=1, swap_mb=8)
+        for bus, machine in (("virtio", "pc"), ("ide", "pc"), ("sata", "q35"), ("scsi", "q35")):
+            with self.subTest(bus=bus, machine=machine):
+                image = model.replace(self.good, properties={"hw_disk_bus": bus,
+                                                             "hw_machine_type": machine})
+                wanted = self.spec(image=image)
+                wanted = model.replace(wanted, server=model.replace(wanted.server, flavor=flavor))
+                for step in conformance.STEPS * 2:
+                    getattr(self.driver, step)(wanted)
+                uuid = wanted.server.uuid
+                self.driver.start(uuid)
+                self.until_booted(uuid)
+                self.driver.undefine(uuid)
+                self.driver.remove_config_drive(uuid)
+                self.driver.remove_disk(uuid)
+                self.assertEqual([], self.driver.leftovers(uuid))
+
     def test_what_a_killed_agent_leaves(self):
         spec = self.spec()
         uuid = spec.server.uuid

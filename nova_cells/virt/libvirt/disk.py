@@ -38,11 +38,14 @@ def qemu_img(*words: str, file_limit: int | None = None, fine: tuple[int, ...] =
 def _run(command: list[str]) -> tuple[int, str]:
     """Run; its code and the start of what it says.  A damaged image can make qemu-img say
     gigabytes: then the pipe is closed, and it ends by SIGPIPE."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    environment["PATH"] = f"{environment.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, env={**os.environ, "LC_ALL": "C"})
+                                   stderr=subprocess.STDOUT, env=environment)
     except FileNotFoundError:
-        raise errors.HostTrouble("prlimit is not installed on this host: install util-linux")
+        raise errors.HostTrouble(f"{command[0]} is not installed on this host: install util-linux "
+                                 f"and e2fsprogs")
     assert process.stdout is not None
     clock = threading.Timer(WALL_LIMIT, process.kill)
     clock.start()
@@ -97,6 +100,23 @@ def create_overlay(path: str, base: str, base_format: str, size: int) -> None:
     part = path + ".part"
     paths.forget(part)
     qemu_img("create", "-q", "-f", "qcow2", "-F", base_format, "-b", base, part, str(size))
+    paths.put(part, path)
+
+
+def create_blank(path: str, size: int, program: tuple[str, ...]) -> None:
+    """A sparse raw disk that ``program`` (mkswap, mkfs) prepares; one that is there is kept."""
+    if os.path.exists(path):
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    need(os.path.dirname(path), 0, "a disk")
+    part = path + ".part"
+    with open(part, "wb") as file:
+        file.truncate(size)
+    code, said = _run([*program, part])
+    if code != 0:
+        LOG.warning("%s ended with %s: %s", program[0], code, said)
+        paths.forget(part)
+        raise errors.HostTrouble(f"{program[0]} cannot prepare a disk on this host: see its log")
     paths.put(part, path)
 
 

@@ -28,6 +28,8 @@ from nova_cells.virt.libvirt import (
 )
 
 LOG = log.getLogger(__name__)
+EPHEMERAL = ("mkfs.ext4", "-q", "-F", "-L", "ephemeral0")
+SWAP = ("mkswap", "-L", "swap")
 TRAITS = ("COMPUTE_GRAPHICS_MODEL_VGA", "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW",
           "COMPUTE_STORAGE_BUS_IDE", "COMPUTE_STORAGE_BUS_SATA", "COMPUTE_STORAGE_BUS_SCSI",
           "COMPUTE_STORAGE_BUS_USB", "COMPUTE_STORAGE_BUS_VIRTIO")
@@ -112,11 +114,21 @@ class LibvirtDriver(power.LibvirtPower):
         with _writing():
             disk.create_overlay(self._paths.disk(spec.server.uuid), self._cache.path(image),
                                 found.disk_format, size)
+            for path, more, program in self._blanks(spec):
+                disk.create_blank(path, more, program)
         LOG.info("guest=%s disk made bytes=%s", spec.server.uuid, size)
 
+    def _blanks(self, spec: protocol.GuestSpec) -> list[tuple[str, int, tuple[str, ...]]]:
+        """The flavor's further disks: path, bytes, what prepares them."""
+        flavor, uuid = spec.server.flavor, spec.server.uuid
+        wanted = [(paths.EPHEMERAL, flavor.ephemeral_gb * header.GIB, EPHEMERAL),
+                  (paths.SWAP, flavor.swap_mb * 1024 ** 2, SWAP)]
+        return [(self._paths.guest(uuid, name), size, program)
+                for name, size, program in wanted if size]
+
     def remove_disk(self, uuid: str) -> None:
-        """The disk and what was being made of it."""
-        self._remove(self._paths.disk(uuid), self._paths.disk(uuid) + ".part")
+        """The disks and what was being made of them."""
+        self._remove(*self._paths.disks(uuid))
 
     def write_config_drive(self, spec: protocol.GuestSpec) -> None:
         """The config drive, if the server has one."""
@@ -145,7 +157,8 @@ class LibvirtDriver(power.LibvirtPower):
         drive = self._paths.config_drive(uuid) if spec.server.config_drive else None
         text = xml.domain(spec, xml.Files(
             disk=self._paths.disk(uuid), console=self._paths.console(uuid), config_drive=drive,
-            cache=self._cache_mode), self._host)
+            blanks=tuple(path for path, _, _ in self._blanks(spec)), cache=self._cache_mode),
+            self._host)
         with self._link.use(f"define guest {uuid}") as conn:
             dom = conn.defineXML(text)
             if power.power_of(dom) != power.SHUTDOWN:

@@ -11,6 +11,7 @@ import uuid as uuids
 from nova_cells.domain import errors
 
 DISK, CONFIG_DRIVE, CONSOLE, BASE = "disk", "disk.config", "console.log", "_base"
+EPHEMERAL, SWAP = "disk.eph0", "disk.swap"
 #: How checks name what lies in a guest's directory; virtlogd numbers older console logs.
 NAMES = {DISK: "disk", CONFIG_DRIVE: "config drive", CONSOLE: "console log"}
 
@@ -33,6 +34,11 @@ class Paths:
     def disk(self, uuid: str) -> str:
         """The root disk."""
         return self.guest(uuid, DISK)
+
+    def disks(self, uuid: str) -> list[str]:
+        """Every disk that the guest may have, and what may be left of making it."""
+        whole = [self.guest(uuid, name) for name in (DISK, EPHEMERAL, SWAP)]
+        return [*whole, *(f"{path}.part" for path in whole)]
 
     def config_drive(self, uuid: str) -> str:
         """The config drive."""

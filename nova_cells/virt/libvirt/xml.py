@@ -26,6 +26,7 @@ class Files(model.Value, kw_only=True):
     disk: str
     console: str
     config_drive: str | None = None
+    blanks: tuple[str, ...] = ()         # further raw disks, in order
     cache: str = "none"                  # how QEMU may use the page cache of the host
 
 
@@ -138,6 +139,11 @@ def _devices(spec: protocol.GuestSpec, files: Files, host: settings.LibvirtHost)
         tag("disk", tag("driver", name="qemu", type="qcow2", cache=files.cache, discard="unmap"),
             tag("source", file=files.disk), tag("target", dev=DISK_BUSES[bus], bus=bus),
             text("serial", spec.server.uuid[:20]), type="file", device="disk")]
+    for letter, path in zip("bc", files.blanks, strict=False):
+        found.append(tag(
+            "disk", tag("driver", name="qemu", type="raw", cache=files.cache, discard="unmap"),
+            tag("source", file=path), tag("target", dev=DISK_BUSES[bus][:2] + letter, bus=bus),
+            type="file", device="disk"))
     if bus == "scsi":
         found.append(tag("controller", type="scsi", model="virtio-scsi"))
     found.append(tag("controller", type="usb", model="none" if bus != "usb" else "qemu-xhci"))
@@ -145,7 +151,7 @@ def _devices(spec: protocol.GuestSpec, files: Files, host: settings.LibvirtHost)
         # Debian's cloud kernel has no AHCI: IDE where the machine has it.
         found.append(tag(
             "disk", tag("driver", name="qemu", type="raw"), tag("source", file=files.config_drive),
-            tag("target", dev="sdb" if modern else "hdd", bus="sata" if modern else "ide"),
+            tag("target", dev="sde" if modern else "hdd", bus="sata" if modern else "ide"),
             tag("readonly"), type="file", device="cdrom"))
     found.append(tag("serial", tag("log", file=files.console, append="on"), tag("target", port=0),
                      type="pty"))

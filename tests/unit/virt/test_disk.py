@@ -9,7 +9,7 @@ import unittest
 from unittest import mock
 
 from nova_cells.domain import errors
-from nova_cells.virt.libvirt import disk
+from nova_cells.virt.libvirt import disk, driver
 
 REAL = shutil.which("qemu-img") and shutil.which("prlimit")
 
@@ -73,8 +73,8 @@ class QemuImg(WithDirectory):
         with mock.patch.object(disk, "_run", return_value=(127, "prlimit: not found")):
             with self.assertRaisesRegex(errors.HostTrouble, "install qemu-utils"):
                 disk.qemu_img("check")
-        with mock.patch.dict(os.environ, {"PATH": self.directory}):
-            with self.assertRaisesRegex(errors.HostTrouble, "install util-linux"):
+        with mock.patch.object(disk.subprocess, "Popen", side_effect=FileNotFoundError):
+            with self.assertRaisesRegex(errors.HostTrouble, "prlimit is not installed"):
                 disk.qemu_img("check")
 
     def test_a_file_limit_stops_a_bomb(self):
@@ -105,6 +105,20 @@ class Overlay(WithDirectory):
         self.assertEqual(4 << 20, self.make(4 << 20))
         self.assertEqual(4 << 20, self.make(2 << 20))
         self.assertEqual(inode, os.stat(self.disk).st_ino)
+
+    def test_blank_disks(self):
+        for program, magic, at in ((driver.SWAP, b"SWAPSPACE2", 4086),
+                                   (driver.EPHEMERAL, b"\x53\xef", 1080)):
+            path = self.path("guest", program[0])
+            for _ in range(2):
+                disk.create_blank(path, 8 << 20, program)
+            self.assertEqual(8 << 20, os.path.getsize(path))
+            with open(path, "rb") as file:
+                file.seek(at)
+                self.assertEqual(magic, file.read(len(magic)))
+        with self.assertRaises(errors.HostTrouble):
+            disk.create_blank(self.path("guest", "bad"), 4096, ("false",))
+        self.assertNotIn("bad.part", os.listdir(self.path("guest")))
 
     def test_a_half_made_one_is_made_anew(self):
         os.makedirs(os.path.dirname(self.disk))

@@ -84,6 +84,11 @@ class DomainXml(unittest.TestCase):
             self.assertEqual(device, tree.find("devices/disk/target").get("dev"))
             self.assertEqual(f"/dev/{device}", xml.root_device(spec))
 
+    def test_further_disks(self):
+        tree, _ = domain(files=model.replace(FILES, blanks=("/i/u/disk.eph0", "/i/u/disk.swap")))
+        self.assertEqual(["vda", "vdb", "vdc", "hdd"],
+                         [target.get("dev") for target in tree.findall("devices/disk/target")])
+
     def test_unknown_properties_are_refused_with_the_choice(self):
         for name in ("hw_disk_bus", "hw_video_model"):
             with self.assertRaisesRegex(errors.Invalid, "use one of"):

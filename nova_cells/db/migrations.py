@@ -4,13 +4,19 @@
 
 They stand in a top-level ``alembic/`` and not inside the package: in a checkout (an editable
 install is one) beside ``nova_cells/``, in an installed wheel under ``share/nova-cells/`` of the
-environment.  This module only finds them; it opens no database.
+environment.
 """
 
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+
+from alembic import command, script
+from alembic import config as alembic_config
+from alembic.runtime import migration
+
+from nova_cells.db import engine
 
 HISTORIES = ("view", "cell")
 
@@ -41,3 +47,29 @@ def _places() -> Iterator[Path]:
         data = sysconfig.get_path("data", scheme)
         if data:
             yield Path(data) / "share" / "nova-cells" / "alembic"
+
+
+def upgrade(history: str, url: str, revision: str = "head") -> None:
+    """Bring the schema of a database to ``revision``.  Safe to repeat; ``Unusable`` in one
+    sentence if the database cannot be reached."""
+    database = engine.Database(url)
+    try:
+        database.ping()
+        with database.write() as connection:
+            config = alembic_config.Config()
+            config.set_main_option("script_location", script_location(history).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    finally:
+        database.close()
+
+
+def current(history: str, url: str) -> tuple[str | None, str | None]:
+    """(the revision of the database, the newest that we have)."""
+    database = engine.Database(url)
+    try:
+        with database.read() as connection:
+            found = migration.MigrationContext.configure(connection).get_current_revision()
+    finally:
+        database.close()
+    return found, script.ScriptDirectory(script_location(history)).get_current_head()

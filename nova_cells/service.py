@@ -21,6 +21,9 @@ from nova_cells.domain import effects, errors
 
 LOG = logging.getLogger(__name__)
 
+# Libraries import eventlet whether it is used or not, and it would say so on every terminal.
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+
 BACKENDS = ("threading", "eventlet")
 BACKEND_VARIABLE = "NOVA_CELLS_CONCURRENCY_BACKEND"
 
@@ -35,8 +38,6 @@ def choose_backend(argv: collections.abc.Sequence[str],
     name = env.get(BACKEND_VARIABLE) or _backend_of_files(_config_files(argv)) or BACKENDS[0]
     if name not in BACKENDS:
         raise errors.Invalid(f"concurrency_backend is {name!r}: use one of {', '.join(BACKENDS)}")
-    # Libraries import eventlet whether it is used or not, and it says so on every terminal.
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     if name == "eventlet":
         import eventlet
 

@@ -47,17 +47,16 @@ prepare_services() {
     configure_keystone
     configure_glance
     merge_config_group "$LOCAL_CONF" post-config
-    if [[ ! -e $DATA_DIR/keystone/bootstrapped || ! -e $DATA_DIR/glance/synced ]]; then
-        echo_summary "databases of Keystone and Glance come next"
-    fi
-    ( run_quiet keystone-init init_keystone ) & local keystone=$!
-    ( run_quiet glance-init init_glance ) & local glance=$!
-    wait "$keystone"
-    wait "$glance"
+    run_step "databases of Keystone and Glance" "$LOGDIR/init.log" \
+        "read there what the database refused, then run this again (clean.sh first, if it is spoilt)" init_services
 }
 
-run_quiet() { # LOG FUNCTION
-    "$2" >>"$LOGDIR/$1.log" 2>&1 || die $LINENO "$2 failed: read the end of $LOGDIR/$1.log"
+init_services() {
+    local keystone glance
+    ( set -e; init_keystone ) & keystone=$!
+    ( set -e; init_glance ) & glance=$!
+    wait "$keystone"
+    wait "$glance"
 }
 
 link_commands() {
@@ -82,8 +81,10 @@ run_plugin stack pre-install
 check_python
 
 prepare_services & services=$!
+trap 'kill "$services" 2>/dev/null; exit 130' INT TERM
 run_plugin stack install
 wait_for "$services"
+trap - INT TERM
 link_commands
 PATH=$PATH:$SERVICE_VENV/bin
 

@@ -7,11 +7,7 @@ so that a collector may die in the middle and another goes on.
 import logging
 
 from nova_cells.db.view import orders as ordering
-from nova_cells.domain import address
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import lifecycle
-from nova_cells.domain import records
+from nova_cells.domain import address, commands, effects, lifecycle, records
 
 LOG = logging.getLogger(__name__)
 

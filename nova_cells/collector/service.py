@@ -8,12 +8,8 @@ import logging
 
 import msgspec
 
-from nova_cells.collector import healing
-from nova_cells.collector import uploads
-from nova_cells.domain import address
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import records
+from nova_cells.collector import healing, uploads
+from nova_cells.domain import address, commands, effects, records
 
 LOG = logging.getLogger(__name__)
 

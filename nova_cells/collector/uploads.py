@@ -2,10 +2,7 @@
 
 import logging
 
-
-from nova_cells.domain import address
-from nova_cells.domain import effects
-from nova_cells.domain import records
+from nova_cells.domain import address, effects, records
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)

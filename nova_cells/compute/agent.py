@@ -11,14 +11,9 @@ import threading
 
 import msgspec
 
-from nova_cells.compute import flow
+from nova_cells.compute import flow, verbs
 from nova_cells.compute import journal as journals
-from nova_cells.compute import verbs
-from nova_cells.domain import address
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import tasks
+from nova_cells.domain import address, commands, effects, errors, tasks
 from nova_cells.virt import protocol
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +35,7 @@ class Agent:
         self.journal = journal
         self.cell, self.host = cell, host
         self.settings = settings or Settings()
-        self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests}
+        self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests, "events": 1.0}
         self._locks: dict[str, threading.Lock] = {}
         self._newest: dict[str, tuple[int, int]] = {}    # highest stamp that has come, not begun
         self._guard = threading.Lock()
@@ -68,7 +63,7 @@ class Agent:
             case tasks.Sweep():
                 return self._sweep(message)
             case effects.Tick(job="hello"):
-                return [self._hello(), *self._told()]
+                return [self._hello()]
             case effects.Tick(job="guests"):
                 return [self._guests()]
             case effects.Tick(job="events"):

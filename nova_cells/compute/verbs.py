@@ -3,10 +3,8 @@
 import base64
 
 from nova_cells.compute import flow
-from nova_cells.domain import boot
-from nova_cells.domain import lifecycle
+from nova_cells.domain import boot, lifecycle, tasks
 from nova_cells.domain import server as model
-from nova_cells.domain import tasks
 from nova_cells.virt import protocol
 
 PATIENCE = 60.0                  # seconds for a guest to go down by itself

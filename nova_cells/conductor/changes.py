@@ -9,14 +9,8 @@ import logging
 import msgspec
 
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import lifecycle
-from nova_cells.domain import records
+from nova_cells.domain import address, commands, effects, errors, lifecycle, records, tasks
 from nova_cells.domain import server as model
-from nova_cells.domain import tasks
 
 LOG = logging.getLogger(__name__)
 

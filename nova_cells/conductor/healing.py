@@ -6,10 +6,7 @@ import msgspec
 
 from nova_cells.conductor import verify
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import records
+from nova_cells.domain import address, commands, effects, records
 
 LOG = logging.getLogger(__name__)
 

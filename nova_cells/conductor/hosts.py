@@ -2,11 +2,8 @@
 
 import logging
 
-from nova_cells.domain import effects
-from nova_cells.domain import records
-from nova_cells.domain import resources
+from nova_cells.domain import effects, records, resources, tasks
 from nova_cells.domain import server as model
-from nova_cells.domain import tasks
 
 LOG = logging.getLogger(__name__)
 

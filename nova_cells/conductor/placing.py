@@ -9,18 +9,19 @@ import threading
 
 from nova_cells.db.cell import resources as resource_rows
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address
-from nova_cells.domain import boot
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import lifecycle
-from nova_cells.domain import records
-from nova_cells.domain import resources
+from nova_cells.domain import (
+    address,
+    boot,
+    commands,
+    effects,
+    errors,
+    lifecycle,
+    records,
+    resources,
+    tasks,
+)
 from nova_cells.domain import server as model
-from nova_cells.domain import tasks
-from nova_cells.scheduler import choose
-from nova_cells.scheduler import pack
+from nova_cells.scheduler import choose, pack
 
 LOG = logging.getLogger(__name__)
 HERE = "here"                    # the role of an allocation that is no move
@@ -137,6 +138,8 @@ class Placing:
             request_id=message.origin.request_id, user_id=message.origin.user_id,
             project_id=message.origin.project_id, start=message.record.created_at,
             updated=now), now)
+        # Goes up with the record, so that the top's count is right when the offer is closed.
+        self._store.facts.bump_slots(tx, now)
         LOG.info("server=%s verb=boot epoch=%d accepted on host=%s", server.uuid, server.epoch,
                  host.name)
 
@@ -177,7 +180,6 @@ class Placing:
         if held.server is None or held.server.deleted \
                 or not self._store.servers.confirm(tx, held.uuid, held.epoch):
             return []
-        self._store.facts.bump_slots(tx, now)
         server = lifecycle.advance(held.server, 1, now)
         self._store.servers.save(tx, server, now, began_at=now,
                                  due_at=now + self._c.settings.ask_again)

@@ -7,9 +7,7 @@ which record, and the record is read when it is sent.
 import logging
 import threading
 
-from nova_cells.domain import address
-from nova_cells.domain import effects
-from nova_cells.domain import records
+from nova_cells.domain import address, effects, records
 
 LOG = logging.getLogger(__name__)
 

@@ -3,12 +3,8 @@
 import logging
 
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import lifecycle
+from nova_cells.domain import address, commands, effects, lifecycle, tasks
 from nova_cells.domain import server as model
-from nova_cells.domain import tasks
 
 LOG = logging.getLogger(__name__)
 FACTS = ("root_device_name", "instance_name", "node")

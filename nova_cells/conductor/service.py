@@ -9,18 +9,8 @@ import logging
 import msgspec
 from oslo_db import exception as db_exc
 
-from nova_cells.conductor import changes
-from nova_cells.conductor import healing
-from nova_cells.conductor import hosts
-from nova_cells.conductor import placing
-from nova_cells.conductor import relay
-from nova_cells.conductor import reports
-from nova_cells.conductor import watchdog
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import records
-from nova_cells.domain import tasks
+from nova_cells.conductor import changes, healing, hosts, placing, relay, reports, watchdog
+from nova_cells.domain import commands, effects, errors, records, tasks
 
 LOG = logging.getLogger(__name__)
 TRIES = 8                        # swaps lost in a row before giving the message up

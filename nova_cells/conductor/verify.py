@@ -6,8 +6,7 @@ May run on a live cell: what is under way is passed over.
 import collections.abc
 
 from nova_cells.db.cell import tables
-from nova_cells.domain import lifecycle
-from nova_cells.domain import resources
+from nova_cells.domain import lifecycle, resources
 
 
 def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001

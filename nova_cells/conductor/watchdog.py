@@ -7,8 +7,7 @@ sending the task again (law T5).
 import logging
 
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import effects
-from nova_cells.domain import lifecycle
+from nova_cells.domain import effects, lifecycle
 
 LOG = logging.getLogger(__name__)
 

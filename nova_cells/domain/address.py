@@ -1,8 +1,11 @@
 """Who a message is for.  Callers name *who*; ``rpc.router`` alone knows *where*."""
 
+import typing
+
 import msgspec
 
 
+@typing.dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Address(msgspec.Struct, frozen=True, tag=True):
     """Base of the four kinds of address."""
 

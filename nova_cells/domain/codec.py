@@ -6,14 +6,14 @@ sentence.  May assume that the transport delivers text; never decodes into anyth
 registered types.
 """
 
+import typing
+
 import msgspec
 
-from nova_cells.domain import commands
-from nova_cells.domain import errors
-from nova_cells.domain import records
-from nova_cells.domain import tasks
+from nova_cells.domain import commands, errors, records, tasks
 
 VERSION = (1, 0)
+T = typing.TypeVar("T")
 
 TYPES: dict[str, type] = {
     cls.__name__: cls
@@ -22,11 +22,12 @@ TYPES: dict[str, type] = {
         commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Catalogue,
         commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,
         commands.Detach, commands.Done, commands.Text, commands.Digests, commands.Resynced,
-        commands.Verified, commands.CellFacts, errors.Failure, records.Record, records.Upload, records.Acks,
-        records.Refusal, records.Gone, tasks.Task, tasks.Report, tasks.Hello, tasks.GuestsSeen,
-        tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked, tasks.ConsoleQuery)
+        commands.Verified, commands.CellFacts, errors.Failure, records.Record, records.Upload,
+        records.Acks, records.Refusal, records.Gone, tasks.Task, tasks.Report, tasks.Hello,
+        tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked, tasks.ConsoleQuery)
 }
-_DECODERS = {name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}
+_DECODERS: dict[str, msgspec.json.Decoder[typing.Any]] = {
+    name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -61,9 +62,10 @@ def decode(text: str | bytes) -> msgspec.Struct:
     if decoder is None:
         raise errors.Invalid(f"unknown message type {envelope.t!r}")
     try:
-        return decoder.decode(envelope.m)
+        message: msgspec.Struct = decoder.decode(envelope.m)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise errors.Invalid(f"bad {envelope.t}: {error}") from None
+    return message
 
 
 def pack(value: msgspec.Struct) -> bytes:
@@ -71,11 +73,11 @@ def pack(value: msgspec.Struct) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
-class Unpacker:
+class Unpacker(typing.Generic[T]):
     """Reads one type back from a database column."""
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type[T]) -> None:
         self._decoder = msgspec.msgpack.Decoder(cls)
 
-    def __call__(self, data: bytes):  # noqa: ANN204  (the type is the argument's)
+    def __call__(self, data: bytes) -> T:
         return self._decoder.decode(data)

@@ -5,10 +5,11 @@ has one effect and the same answer.  ``epoch`` is the placement that the sender 
 a child that holds another answers ``Moved``.
 """
 
+import typing
+
 import msgspec
 
-from nova_cells.domain import boot
-from nova_cells.domain import errors
+from nova_cells.domain import boot, errors
 from nova_cells.domain import server as model
 
 
@@ -21,6 +22,8 @@ class Origin(model.Value, kw_only=True):
     admin: bool = False
 
 
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True,
+                            field_specifiers=(msgspec.field,))
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """Base of everything that travels."""
 
@@ -119,9 +122,9 @@ class Verify(Message, kw_only=True):
 class Resync(Message, kw_only=True):
     """Fill the outbox again for one bucket (anti-entropy, heal, and the operator's resync).
 
-    Answered to the collector with ``Resynced``.  ``known`` is what the view holds of this cell in the bucket: uuid, epoch, version.  With
-    ``lift`` the child is the truth: its versions are raised above the view's, and servers
-    that only the view knows become tombstones.
+    Answered to the collector with ``Resynced``.  ``known`` is what the view holds of this cell
+    in the bucket: uuid, epoch, version.  With ``lift`` the child is the truth: its versions are
+    raised above the view's, and servers that only the view knows become tombstones.
     """
 
     bucket: int

@@ -7,7 +7,6 @@ the epoch, so loss, repetition and reordering are the same non-event.
 import hashlib
 import typing
 
-
 from nova_cells.domain import commands
 from nova_cells.domain import server as model
 

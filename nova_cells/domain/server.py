@@ -16,6 +16,8 @@ import msgspec
 _S = typing.TypeVar("_S", bound=msgspec.Struct)
 
 
+@typing.dataclass_transform(frozen_default=True, kw_only_default=True,
+                            field_specifiers=(msgspec.field,))
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the plain values inside records and messages."""
 

@@ -7,9 +7,7 @@ changes nothing in the cell.
 
 import typing
 
-from nova_cells.domain import boot
-from nova_cells.domain import commands
-from nova_cells.domain import resources
+from nova_cells.domain import boot, commands, resources
 from nova_cells.domain import server as model
 
 

@@ -18,13 +18,7 @@ from nova_cells.conductor import service as conducting
 from nova_cells.db import cell as cell_db
 from nova_cells.db import seal
 from nova_cells.db import view as view_db
-from nova_cells.domain import address
-from nova_cells.domain import codec
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import resources
-from nova_cells.domain import tasks
+from nova_cells.domain import address, codec, commands, effects, errors, resources, tasks
 from nova_cells.image import fake as fake_images
 from nova_cells.virt import fake as fake_virt
 from nova_cells.virt import settings as virt_settings
@@ -256,7 +250,7 @@ class Cluster:
                     self.cast(to, message, sender, origin_cell=node.cell)
                 case effects.Wake(job=job):
                     life = node.life
-                    self.at(0.001, lambda job=job: node.life == life and self._handle(
+                    self.at(0.001, lambda job=job, life=life: node.life == life and self._handle(
                         node, effects.Tick(job=job), None, None))
                 case effects.Reply(message=message):
                     if reply_to:

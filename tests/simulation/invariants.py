@@ -5,10 +5,9 @@ import collections
 from nova_cells.conductor import service as conducting
 from nova_cells.conductor import verify
 from nova_cells.db.cell import servers as cell_servers
-from nova_cells.db.view import tables
-from nova_cells.domain import lifecycle
-from nova_cells.domain import records
 from nova_cells.db.view import servers as view_servers
+from nova_cells.db.view import tables
+from nova_cells.domain import lifecycle, records
 
 
 class Monitor:

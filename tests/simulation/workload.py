@@ -3,8 +3,7 @@
 import random
 
 from nova_cells.api import orders
-from nova_cells.domain import boot
-from nova_cells.domain import commands
+from nova_cells.domain import boot, commands
 from nova_cells.domain import server as model
 from tests.simulation import cluster as clusters
 from tests.simulation import invariants
@@ -113,7 +112,7 @@ class Run:
         c.settle()
         invariants.check(c)
 
-    # -- a child restored from an old copy ----------------------------------------------------------
+    # -- a child restored from an old copy -----------------------------------------------------
 
     def restore(self) -> None:
         """Copy a cell's database, let time pass, put the copy back; then the operator decides."""

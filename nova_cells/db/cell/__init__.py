@@ -9,12 +9,7 @@ import typing
 
 from nova_cells.db import engine
 from nova_cells.db import seal as sealing
-from nova_cells.db.cell import hosts
-from nova_cells.db.cell import identity
-from nova_cells.db.cell import outbox
-from nova_cells.db.cell import resources
-from nova_cells.db.cell import servers
-from nova_cells.db.cell import tables
+from nova_cells.db.cell import hosts, identity, outbox, resources, servers, tables
 
 
 class CellStore(engine.Database):

@@ -5,8 +5,7 @@ import sqlalchemy as sa
 from nova_cells.db import engine
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
-from nova_cells.domain import codec
-from nova_cells.domain import records
+from nova_cells.domain import codec, records
 from nova_cells.domain import server as model
 
 t = tables.hosts

@@ -9,10 +9,7 @@ from nova_cells.db import engine
 from nova_cells.db import seal as sealing
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
-from nova_cells.domain import boot
-from nova_cells.domain import codec
-from nova_cells.domain import commands
-from nova_cells.domain import errors
+from nova_cells.domain import boot, codec, commands, errors
 from nova_cells.domain import server as model
 
 t = tables.servers
@@ -110,8 +107,8 @@ class Servers:
     def bury(self, tx: sa.Connection, uuid: str, epoch: int, now: float,
              version: int = 0) -> None:
         """A bare tombstone: a boot at this epoch or an older one must not happen any more."""
-        values = dict(epoch=epoch, version=version, confirmed=False, host="", rest="deleted", verb="",
-                      ticket=0, op=None, began_at=now, due_at=0, deleted_at=now, record=None,
+        values = dict(epoch=epoch, version=version, confirmed=False, host="", rest="deleted",
+                      verb="", ticket=0, op=None, began_at=now, due_at=0, deleted_at=now, record=None,
                       request=None, secrets=None, user_data=None)
         known = tx.execute(sa.update(t).where(t.c.uuid == uuid, t.c.epoch <= epoch)
                            .values(**values))

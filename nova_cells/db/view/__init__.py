@@ -9,17 +9,19 @@ import typing
 
 from nova_cells.db import engine
 from nova_cells.db import seal as sealing
-from nova_cells.db.view import cells
-from nova_cells.db.view import flavors
-from nova_cells.db.view import intents
-from nova_cells.db.view import keypairs
-from nova_cells.db.view import offers
-from nova_cells.db.view import orders
-from nova_cells.db.view import placing
-from nova_cells.db.view import quota
-from nova_cells.db.view import records
-from nova_cells.db.view import servers
-from nova_cells.db.view import tables
+from nova_cells.db.view import (
+    cells,
+    flavors,
+    intents,
+    keypairs,
+    offers,
+    orders,
+    placing,
+    quota,
+    records,
+    servers,
+    tables,
+)
 
 
 class View(engine.Database):

@@ -4,8 +4,7 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
 from nova_cells.db.view import tables
-from nova_cells.domain import codec
-from nova_cells.domain import commands
+from nova_cells.domain import codec, commands
 
 t = tables.intents
 _origin = codec.Unpacker(commands.Origin)

@@ -8,6 +8,7 @@ deleted.  Asks for few columns: the document is stored ready.  ``changes_since``
 when a state came in, by our own clock (law T17).
 """
 
+import collections.abc
 import functools
 import operator
 import typing
@@ -69,7 +70,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     window: float = 0.0                      # seconds that a commit may take
 
 
-def page(tx: sa.Connection, query: Query, columns: tuple[sa.Column, ...]) -> list[sa.Row]:
+def page(tx: sa.Connection, query: Query, columns: tuple[sa.Column, ...]) -> collections.abc.Sequence[sa.Row]:
     """One page of these columns.  ``Invalid`` for an unknown marker or a bad pattern."""
     order = _order(query)
     conditions = _conditions(query)
@@ -77,7 +78,7 @@ def page(tx: sa.Connection, query: Query, columns: tuple[sa.Column, ...]) -> lis
         conditions.append(_after(tx, query, order))
     found = sa.select(*columns).where(*conditions).limit(query.limit).order_by(
         *(column.desc() if descending else column.asc() for column, descending in order))
-    return list(tx.execute(found))
+    return tx.execute(found).fetchall()
 
 
 def _order(query: Query) -> list[tuple[sa.Column, bool]]:

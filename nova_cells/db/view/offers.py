@@ -10,9 +10,7 @@ import sqlalchemy as sa
 from nova_cells.db import engine
 from nova_cells.db import seal as sealing
 from nova_cells.db.view import tables
-from nova_cells.domain import boot
-from nova_cells.domain import codec
-from nova_cells.domain import commands
+from nova_cells.domain import boot, codec, commands
 from nova_cells.domain import server as model
 
 t = tables.offers

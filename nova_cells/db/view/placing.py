@@ -8,13 +8,7 @@ the pure scheduler; never by a clock.
 import sqlalchemy as sa
 
 from nova_cells.db.view import offers as offering
-from nova_cells.domain import address
-from nova_cells.domain import boot
-from nova_cells.domain import commands
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import lifecycle
-from nova_cells.domain import resources
+from nova_cells.domain import address, boot, commands, effects, errors, lifecycle, resources
 from nova_cells.domain import server as model
 from nova_cells.scheduler import choose
 

@@ -5,9 +5,7 @@ from oslo_db import exception as db_exc
 
 from nova_cells.db import engine
 from nova_cells.db.view import tables
-from nova_cells.domain import codec
-from nova_cells.domain import commands
-from nova_cells.domain import records
+from nova_cells.domain import codec, commands, records
 
 hosts, actions, slots = tables.hosts, tables.actions, tables.slots
 _host = codec.Unpacker(records.HostRecord)

@@ -10,9 +10,7 @@ import sqlalchemy as sa
 
 from nova_cells.db import engine
 from nova_cells.db.view import tables
-from nova_cells.domain import codec
-from nova_cells.domain import document
-from nova_cells.domain import lifecycle
+from nova_cells.domain import codec, document, lifecycle
 from nova_cells.domain import server as model
 
 t = tables.servers

@@ -4,6 +4,7 @@ Run as root.  Everything it starts is recorded by pid and ended by pid.  The dir
 short path, because a socket's path may have 107 bytes.
 """
 
+import atexit
 import os
 import shutil
 import signal
@@ -162,7 +163,8 @@ _shared: Hypervisor | None = None
 
 
 def shared() -> Hypervisor:
-    """One hypervisor for all tests of a process; skips, loudly, where there can be none."""
+    """One hypervisor for the tests of a module, which calls ``forget`` when it is done; skips,
+    loudly, where there can be none."""
     global _shared
     reason = why_not()
     if reason:
@@ -170,12 +172,13 @@ def shared() -> Hypervisor:
         raise unittest.SkipTest(reason)
     if _shared is None:
         _shared = Hypervisor()
-        unittest.addModuleCleanup(_forget)
+        atexit.register(forget)
         _shared.start()
     return _shared
 
 
-def _forget() -> None:
+def forget() -> None:
+    """End the shared hypervisor, if there is one."""
     global _shared
     if _shared is not None:
         _shared.clean()

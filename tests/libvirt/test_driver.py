@@ -22,6 +22,10 @@ def setUpModule():
     hypervisor.shared()
 
 
+def tearDownModule():
+    hypervisor.forget()
+
+
 class LibvirtConformance(conformance.DriverConformance, unittest.TestCase):
     """The common suite on QEMU."""
 

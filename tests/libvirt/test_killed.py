@@ -27,6 +27,10 @@ def setUpModule():
     hypervisor.shared()
 
 
+def tearDownModule():
+    hypervisor.forget()
+
+
 def open_driver(uri, instances):
     """A driver with one image, new to its cache for each ``instances``."""
     images = fake.FakeImages()

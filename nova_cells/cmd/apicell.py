@@ -42,6 +42,9 @@ class ApiCell:
 
     def __init__(self, conf, clock, ids) -> None:
         self._conf, self._clock, self._ids = conf, clock, ids
+        self.view: view.View | None = None
+        self.router: router.Router | None = None
+        self.runner: service.Runner | None = None
         self._listeners: dict[str, server.Listener] = {}
         self._known: list[tuple[str, ...]] = []
         self._leaving = threading.Event()
@@ -87,14 +90,17 @@ class ApiCell:
         """Whether all work under way ended in time."""
         self._leaving.set()
         listeners, self._listeners = list(self._listeners.values()), {}
+        running = [self.runner.stop] if self.runner is not None else []
         ended = childcell.stop_all(
-            [listener.stop for listener in listeners] + [self.runner.stop], patience)
-        self.router.close()
+            [listener.stop for listener in listeners] + running, patience)
+        if self.router is not None:
+            self.router.close()
         return ended
 
     def close(self) -> None:
         """Let the database go."""
-        self.view.close()
+        if self.view is not None:
+            self.view.close()
 
     def look(self) -> None:
         """Make the router and the listeners agree with the table of cells."""

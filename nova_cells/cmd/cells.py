@@ -179,8 +179,8 @@ class Order(CellCommand, show.ShowOne):
             self.view.orders.add(tx, own, self.kind, cell.uuid, self.body(parsed), time.time())
         row = self._wait(own, cell.name, parsed.timeout)
         if row.state == "failed":
-            raise errors.Conflict(f"{self.kind} of {cell.name} failed: "
-                                  f"{(row.result or {}).get('error', 'the log says why')}")
+            reason = (row.result or {}).get("error", "the log says why")
+            raise errors.Conflict(f"{self.kind} of {cell.name} failed: {reason}")
         return self.told(cell, row)
 
     def told(self, cell, row):
@@ -201,8 +201,8 @@ class Order(CellCommand, show.ShowOne):
                 sys.stderr.write(f"\r{self.kind} of {cell}: {shown} %")
             if row.state == "waiting" and waited > NOT_TAKEN_UP and not told:
                 told = True
-                sys.stderr.write("no collector has taken the order up yet: is nova-cells-standalone "
-                                 "running?\n")
+                sys.stderr.write("no collector has taken the order up yet: does "
+                                 "nova-cells-standalone run?\n")
             if waited > seconds:
                 raise errors.CellDown(
                     f"{self.kind} of {cell} is {row.state} ({row.progress} %) after {seconds:g} s; "

@@ -35,6 +35,7 @@ class ChildCell:
 
     def __init__(self, conf, plan: options.CellPlan, images, clock, ids) -> None:
         self.plan = plan
+        self.store: cell_database.CellStore | None = None
         self.identity = None
         self.url = ""
         self._conf, self._images, self._clock, self._ids = conf, images, clock, ids
@@ -90,7 +91,8 @@ class ChildCell:
 
     def close(self) -> None:
         """Let the database go."""
-        self.store.close()
+        if self.store is not None:
+            self.store.close()
 
     def _run(self, name: str, handler, topic: str, host: str) -> None:
         cell = self.identity.uuid

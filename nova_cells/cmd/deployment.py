@@ -77,7 +77,7 @@ class Deployment:
             return max(0.5, end - time.monotonic())
 
         ended &= childcell.stop_all([cell.stop for cell in self._started], left())
-        if self._api is not None and hasattr(self._api, "runner"):
+        if self._api is not None:
             ended &= self._api.stop(left())
         if ended:
             for owner in [*self._cells, *([self._api] if self._api else [])]:

@@ -18,9 +18,9 @@ class OneSentence:
         except Exception as error:
             if self.app.options.debug:
                 raise
-            return self.fail(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}; is the "
-                             f"schema that of this version ('{self.app.NAME} db sync')? "
-                             "--debug shows more", 1)
+            first = (str(error).strip() or "?").splitlines()[0]
+            return self.fail(f"{type(error).__name__}: {first}; is the schema that of this "
+                             f"version ('{self.app.NAME} db sync')? --debug shows more", 1)
 
     def fail(self, sentence: str, code: int) -> int:
         sys.stderr.write(f"{self.app.NAME}: {' '.join(sentence.split())}\n")

@@ -7,6 +7,7 @@ the collector takes up within a second.  Errors are one sentence on stderr; exit
 was asked wrongly, 1 for what could not be done.
 """
 
+import logging
 import os
 import sys
 
@@ -45,6 +46,10 @@ class Manage(app.App):
         super().__init__(description="Operate the cells of a deployment.", version=_version(),
                          command_manager=manager, deferred_help=True)
         self.conf = None
+
+    def initialize_app(self, argv: list[str]) -> None:
+        if self.options.verbose_level < 2:
+            logging.getLogger("alembic").setLevel(logging.WARNING)
 
     def build_option_parser(self, description, version, argparse_kwargs=None):
         parser = super().build_option_parser(description, version, argparse_kwargs)

@@ -154,9 +154,9 @@ def run(conf, without: tuple[str, ...]) -> typing.NoReturn:
 
     asked = _Signals()
     state = lock.StateLock(conf.state_path)
+    running = deployment.Deployment(conf, without)
     state.take()
     listening = web.bind(conf.standalone.bind_host, conf.standalone.bind_port)
-    running = deployment.Deployment(conf, without)
     patience = conf.graceful_shutdown_timeout
     try:
         running.start(listening)
@@ -178,26 +178,29 @@ def run(conf, without: tuple[str, ...]) -> typing.NoReturn:
 
 
 class _Signals:
-    """Waits for SIGTERM or SIGINT on a pipe: works with threads and with green threads."""
+    """Waits for SIGTERM or SIGINT on a pipe that the interpreter itself writes to: a handler
+    could do nothing that blocks, for under eventlet it may run in the middle of the hub."""
 
     def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
-        self._name = ""
+        self._read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        self._count = 0
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._came)
 
     def wait(self) -> str:
         """The name of the signal that came."""
-        while not self._name:
+        while True:
             select.select([self._read], [], [])
-        return self._name
+            number = os.read(self._read, 1)[0]
+            if number in (signal.SIGTERM, signal.SIGINT):
+                return signal.Signals(number).name
 
     def _came(self, number: int, frame: object) -> None:
-        if self._name:
-            os._exit(1)      # twice: at once
-        self._name = signal.Signals(number).name
-        os.write(self._write, b"x")
+        self._count += 1
+        if self._count > 1:
+            os._exit(1)      # asked twice: at once
 
 
 def _unexpected(error: Exception, log_file: str | None) -> typing.NoReturn:

@@ -39,7 +39,7 @@ class Checks(upgradecheck.UpgradeCommands):
         for history, name, url in self._databases():
             try:
                 stores.must_exist(url)
-                at, newest = migrations.revisions(history, url)
+                at, newest = migrations.current(history, url)
             except errors.Problem as problem:
                 return Result(Code.FAILURE, str(problem))
             if at != newest:

@@ -13,7 +13,7 @@ from nova_cells.domain import errors
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
 from nova_cells.virt import protocol, settings
-from nova_cells.virt.libvirt import disk, driver
+from nova_cells.virt.libvirt import connection, disk, driver
 from tests.conformance import driver as conformance
 from tests.libvirt import hypervisor, machinecode
 
@@ -148,6 +148,21 @@ class LibvirtConformance(conformance.DriverConformance, unittest.TestCase):
         self.until(lambda: any(guest.power == conformance.PAUSED for guest in told))
         self.driver.destroy(uuid)
         self.assertEqual([], self.driver.leftovers(uuid))
+
+    def test_a_daemon_that_hangs_is_found_out(self):
+        self.driver.close()
+        with mock.patch.object(connection, "KEEPALIVE", (1, 2)):
+            self.driver = self.open_driver()
+        with open(os.path.join(hypervisor.shared().directory, "libvirtd.own")) as file:
+            pid = int(file.read())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            self.assertRaises(protocol.HostTrouble, self.driver.guests)
+            self.assertLess(time.monotonic() - began, 20)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.driver.guests()
 
     def test_others_guests_are_not_ours(self):
         uuid = str(uuids.uuid4())

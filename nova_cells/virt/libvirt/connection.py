@@ -3,7 +3,8 @@
 libvirt-python lets go of the interpreter while it waits and allows many threads on one
 connection, so there is no pool: a lock guards only opening it.  One thread per process runs
 libvirt's event loop, whatever the number of connections; without it neither events nor
-keepalive work.  Never opens a connection before somebody needs it.
+keepalive work.  Never opens a connection before somebody needs it, and never runs on green
+threads.
 """
 
 import collections.abc
@@ -29,6 +30,10 @@ def library() -> types.ModuleType:
     except ImportError:
         raise errors.HostTrouble("libvirt-python is not installed: pip install nova-cells[libvirt] "
                                  "(needs libvirt-dev, pkg-config and gcc)")
+    if type(threading.Lock()).__module__ != "_thread":
+        # libvirt waits inside C, where a green thread would hold up all others for ever.
+        raise errors.Invalid("the libvirt driver needs real threads: set [DEFAULT] "
+                             "concurrency_backend = threading")
     libvirt.registerErrorHandler(_quiet, None)
     libvirt.virEventRegisterDefaultImpl()
     threading.Thread(target=_turn, args=(libvirt,), name="libvirt-events", daemon=True).start()

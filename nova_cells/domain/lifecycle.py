@@ -232,20 +232,28 @@ def reset(server: Server, rest: str, now: float) -> Server:
                               "ticket": server.version + 1}, now)
 
 
-def observe(server: Server, power: int, now: float) -> Server:
-    """What the host sees of a guest that is doing nothing.
+_SEEN = {RUNNING: "active", PAUSED: "paused", SHUTDOWN: "stopped", CRASHED: "stopped",
+         NOSTATE: "stopped"}
 
-    A guest that went off by itself is stopped; one that is off while believed paused or
-    suspended keeps its rest (a suspended guest has no process).  Anything else moves only the
-    power state.
+
+def observe(server: Server, power: int, now: float) -> Server:
+    """What the host sees of a guest that is doing nothing: the record shows what is.
+
+    A guest that went off by itself is stopped, one that was paused by hand is paused, one that
+    runs is active.  A suspended one has no process, so only running counts there; one in error
+    stays so until somebody decides, and shows its power.
     """
-    if server.verb is not None or server.rest not in ("active", "stopped", "paused", "error"):
+    if server.verb is not None or power not in _SEEN:
         return server
-    if server.rest in ("active", "paused") and power in (SHUTDOWN, CRASHED, NOSTATE):
-        return _finished(server, {"rest": "stopped", "power_state": SHUTDOWN}, now)
-    if power != server.power_state and not (power == NOSTATE and server.rest == "stopped"):
-        return _finished(server, {"power_state": power}, now)
-    return server
+    shown = SHUTDOWN if power in (CRASHED, NOSTATE) else power
+    rest = server.rest
+    if rest in ("active", "paused", "stopped") or (rest == "suspended" and power == RUNNING):
+        rest = _SEEN[power]
+    elif rest != "error":
+        return server
+    if (rest, shown) == (server.rest, server.power_state):
+        return server
+    return _finished(server, {"rest": rest, "power_state": shown}, now)
 
 
 def change(server: Server, now: float, **fields: object) -> Server:

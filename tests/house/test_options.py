@@ -20,7 +20,9 @@ def options():
     """(group, option) of every option of the project, without those of keystoneauth."""
     foreign = {
         option.dest
-        for option in loading.get_session_conf_options() + loading.get_auth_common_conf_options()
+        for option in loading.get_session_conf_options()
+        + loading.get_auth_common_conf_options()
+        + loading.get_auth_plugin_conf_options("password")
     }
     for group, found in importlib.import_module("nova_cells.conf").list_opts():
         for option in found:

@@ -15,11 +15,15 @@ def text(conf, running) -> str:
                      else f"  {plan.name}: left down")
     lines += [f"State is in {conf.state_path}" + (f", the log in {conf.log_file}."
                                                   if conf.log_file else "."), ""]
-    if conf.api.auth_strategy == "noauth2":
-        lines += ["Anybody on this machine may do everything (noauth2). Type in another terminal:",
-                  "", f"    export OS_AUTH_TYPE=admin_token OS_ENDPOINT={url} OS_TOKEN=admin:demo",
-                  "    openstack flavor list",
-                  "    openstack server list --no-name-lookup", ""]
+    if conf.api.auth_strategy == "noauth2" and conf.glance.source == "fake":
+        root = url.removesuffix("/v2.1")
+        lines += ["Anybody on this machine may do everything; any password will do. Type in another "
+                  "terminal:", "",
+                  f"    export OS_AUTH_URL={root}/identity/v3 OS_USERNAME=admin OS_PASSWORD=any \\",
+                  "           OS_PROJECT_NAME=demo OS_COMPUTE_API_VERSION=2.90",
+                  "    openstack flavor create --vcpus 1 --ram 64 --disk 1 tiny",
+                  "    openstack server create --image cirros-fake --flavor tiny --nic none one",
+                  "    openstack server list", ""]
     lines += [f"    nova-cells-manage --state-path {conf.state_path} cell list", "",
               "Ctrl-C stops; guests keep running, and the next start goes on from here.", ""]
     return "\n".join(lines)

@@ -34,6 +34,11 @@ def _ip(kind: type) -> typing.Callable[[str], Verdict]:
     return check
 
 
+def address(text: str | None) -> str | None:
+    """An address as it is kept and shown: in its shortest form; "" and None stay."""
+    return str(ipaddress.ip_address(text)) if text else text
+
+
 def parse_time(text: str) -> float | None:
     """Seconds since the epoch of an ISO 8601 time (UTC unless it says otherwise), or None."""
     try:

@@ -13,7 +13,7 @@ import secrets
 import string
 import typing
 
-from nova_cells.api import found, server_target, shapes
+from nova_cells.api import formats, found, server_target, shapes
 from nova_cells.api.orders import Asked
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import REMOVED, Shape, optional
@@ -240,7 +240,7 @@ def _template(request: typing.Any, given: dict, flavor: model.Flavor, image: mod
         name=given["name"].strip(), description=given.get("description"), flavor=flavor,
         image=image, key_name=given.get("key_name"), metadata=given.get("metadata", {}),
         tags=tuple(given.get("tags", ())), access_ip_v4=given.get("accessIPv4"),
-        access_ip_v6=given.get("accessIPv6"), disk_config=given.get("OS-DCF:diskConfig", "MANUAL"),
+        access_ip_v6=formats.address(given.get("accessIPv6")), disk_config=given.get("OS-DCF:diskConfig", "MANUAL"),
         config_drive=shapes.truth(given.get("config_drive") or False),
         hints=server_target.shown(hints), availability_zone=target.zone,
         pinned_availability_zone=target.zone, has_user_data=bool(given.get("user_data")),

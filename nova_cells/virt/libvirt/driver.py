@@ -75,10 +75,14 @@ class LibvirtDriver(power.LibvirtPower):
                 hypervisor_version=conn.getVersion(), inventory=inventory, traits=TRAITS)
 
     def guests(self) -> list[tasks.GuestSeen]:
-        """Every domain that carries our stamp."""
+        """Every domain that carries our stamp, and every directory that is left of one."""
+        left = self._paths.guests()      # first: what is made meanwhile has a domain later
         with self._link.use("list the guests") as conn:
             seen = [self._seen(dom) for dom in conn.listAllDomains(0)]
-        return [guest for guest in seen if guest is not None]
+        found = {guest.uuid: guest for guest in seen if guest is not None}
+        for uuid in left:
+            found.setdefault(uuid, tasks.GuestSeen(uuid=uuid, power=power.NOSTATE))
+        return list(found.values())
 
     def guest(self, uuid: str) -> tasks.GuestSeen | None:
         """One guest, or None."""

@@ -53,6 +53,14 @@ class Paths:
         current = self.console(uuid)
         return [current, *glob.glob(glob.escape(current) + ".[0-9]*")]
 
+    def guests(self) -> list[str]:
+        """The uuids of all guests that have a directory."""
+        try:
+            names = os.listdir(self.root)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if _is_uuid(name))
+
     def leftovers(self, uuid: str) -> list[str]:
         """What lies in the guest's directory, by name; "directory" if it is there but empty."""
         try:
@@ -60,6 +68,13 @@ class Paths:
         except FileNotFoundError:
             return []
         return sorted({_name(file) for file in files}) or ["directory"]
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return str(uuids.UUID(name)) == name
+    except ValueError:
+        return False
 
 
 def _name(file: str) -> str:

@@ -14,7 +14,8 @@ from nova_cells.domain import errors, lifecycle
 from nova_cells.virt.libvirt import connection, events, xml
 
 LOG = log.getLogger(__name__)
-RUNNING, PAUSED, SHUTDOWN = lifecycle.RUNNING, lifecycle.PAUSED, lifecycle.SHUTDOWN
+NOSTATE, RUNNING = lifecycle.NOSTATE, lifecycle.RUNNING
+PAUSED, SHUTDOWN = lifecycle.PAUSED, lifecycle.SHUTDOWN
 LOOK = 0.2                               # seconds between looks at a guest that is asked to stop
 AGAIN = 10.0                             # seconds until a guest that may not have listened is asked
 TRIES = 5                                # moves until somebody else's moves are a conflict

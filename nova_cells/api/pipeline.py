@@ -8,6 +8,7 @@ loads.  Every layer is given this process's private configuration.
 
 import contextlib
 import contextvars
+import logging
 import typing
 
 from keystonemiddleware import auth_token
@@ -16,10 +17,11 @@ from oslo_middleware import healthcheck as oslo_healthcheck
 from oslo_middleware import http_proxy_to_wsgi
 from oslo_middleware import request_id as oslo_request_id
 
-from nova_cells.api import identity
+from nova_cells.api import faults, identity
 from nova_cells.api import versions as version_documents
 from nova_cells.domain import errors
 
+LOG = logging.getLogger(__name__)
 Wsgi = typing.Callable[..., typing.Any]
 Filter = typing.Callable[[Wsgi], Wsgi]
 
@@ -82,6 +84,11 @@ def healthcheck(_global: dict, **_local: str) -> Wsgi:
     return oslo_healthcheck.Healthcheck(None, _services().conf)
 
 
+def faultwrap(_global: dict, **_local: str) -> Filter:
+    """Nobody ever sees a traceback, whichever layer breaks."""
+    return FaultWrap
+
+
 def request_id(_global: dict, **_local: str) -> Filter:
     """Every request has an id, and its reply says it."""
     conf = _services().conf
@@ -132,6 +139,24 @@ def noauth2(_global: dict, **_local: str) -> Filter:
     services = _services()
     identity.refuse_unless_loopback(services.conf)
     return lambda application: identity.NoAuth(application, services.policy)
+
+
+class FaultWrap:
+    """Answers what the layers below did not expect."""
+
+    def __init__(self, application: Wsgi) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict, start_response: typing.Callable) -> typing.Any:
+        try:
+            return self._application(environ, start_response)
+        except Exception:
+            LOG.exception("request=%s %s %s", environ.get("openstack.request_id"),
+                          environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+        body = faults.body(500, faults.UNEXPECTED)
+        start_response("500 Internal Server Error", [
+            ("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
 
 
 class RequestId(oslo_request_id.RequestId):

@@ -13,7 +13,7 @@ import secrets
 import string
 import typing
 
-from nova_cells.api import formats, found, server_target, shapes
+from nova_cells.api import formats, server_target, shapes
 from nova_cells.api.orders import Asked
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import REMOVED, Shape, optional
@@ -267,5 +267,3 @@ def hostname(name: str, uuid: str) -> str:
     plain = re.sub(r"[^a-z0-9.-]+", "", plain).strip(".-")[:63].strip(".-")
     return plain or f"server-{uuid}"
 
-
-__all__ = ["SHAPE", "create", "found", "hostname"]

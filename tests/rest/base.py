@@ -82,7 +82,7 @@ class Child:
         record = lifecycle.finish(record, now, **facts)
         self.records[uuid] = record
         with self.view.write() as tx:
-            self.view.servers.place(tx, record, CELL, now)
+            assert self.view.placing.confirm(tx, record, CELL, now)
         return record
 
     def call(self, _to: typing.Any, message: typing.Any, _budget: float | None = None):
@@ -123,10 +123,10 @@ class Child:
         raise AssertionError(message)
 
 
-def configuration(**overrides: typing.Any) -> cfg.ConfigOpts:
+def configuration(files: typing.Sequence[str] = (), **overrides: typing.Any) -> cfg.ConfigOpts:
     """A private configuration with noauth2 on loopback."""
     conf = cfg.ConfigOpts()
-    conf([], project="nova-cells", default_config_files=[], default_config_dirs=[])
+    conf([], project="nova-cells", default_config_files=list(files), default_config_dirs=[])
     app.register(conf)
     conf.register_opt(cfg.StrOpt("bind_host", default="127.0.0.1"), group="standalone")
     conf.set_override("auth_strategy", "noauth2", group="api")

@@ -12,7 +12,7 @@ import urllib.parse
 
 import orjson
 
-from nova_cells.api import found, identity, policy, server_create, server_query, shapes
+from nova_cells.api import formats, found, identity, policy, server_create, server_query, shapes
 from nova_cells.api.catalogue import Action
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import Query, Shape, optional
@@ -20,10 +20,11 @@ from nova_cells.db.view import listing
 from nova_cells.domain import document, rendering
 
 PREFIX = "os_compute_api:servers"
+_DOC = len(listing.STAMPS)               # where a row of listing.DETAIL has its document
 
 RULES = (
-    policy.rule(f"{PREFIX}:index", policy.PROJECT_READER, "List servers.", "GET /servers"),
-    policy.rule(f"{PREFIX}:detail", policy.PROJECT_READER, "List servers in detail.",
+    policy.rule(f"{PREFIX}:index", policy.READER_OR_ADMIN, "List servers.", "GET /servers"),
+    policy.rule(f"{PREFIX}:detail", policy.READER_OR_ADMIN, "List servers in detail.",
                 "GET /servers/detail"),
     policy.rule(f"{PREFIX}:index:get_all_tenants", policy.ADMIN, "List the servers of all "
                 "projects.", "GET /servers"),
@@ -42,14 +43,14 @@ RULES = (
                 "GET /servers/detail"),
     policy.rule(found.ATTRIBUTES, policy.ADMIN, "See where a server is, and its internal names.",
                 "GET /servers/{server_id}", "GET /servers/detail"),
-    policy.rule(f"{PREFIX}:create", policy.PROJECT_MEMBER, "Create a server.", "POST /servers"),
+    policy.rule(f"{PREFIX}:create", policy.MEMBER_OR_ADMIN, "Create a server.", "POST /servers"),
     policy.rule(f"{PREFIX}:create:forced_host", policy.ADMIN, "Create a server on a host by its "
                 "availability zone.", "POST /servers"),
     policy.rule("compute:servers:create:requested_destination", policy.ADMIN, "Create a server "
                 "on a host (2.74).", "POST /servers"),
     policy.rule(f"{PREFIX}:create:zero_disk_flavor", policy.ADMIN, "Create a server from an "
                 "image with a flavor without a disk.", "POST /servers"),
-    policy.rule(f"{PREFIX}:create:trusted_certs", policy.PROJECT_MEMBER, "Create a server with "
+    policy.rule(f"{PREFIX}:create:trusted_certs", policy.MEMBER_OR_ADMIN, "Create a server with "
                 "trusted image certificates (2.63).", "POST /servers"),
     policy.rule(f"{PREFIX}:update", policy.MEMBER_OR_ADMIN, "Update a server.",
                 "PUT /servers/{server_id}"),
@@ -93,16 +94,17 @@ def detail(request: typing.Any) -> Reply | dict:
         extras = found.volatile(request, tx, rows, made, seen)
     joiner = document.Joiner(made, request.place)
     if extras is None:
-        joined = joiner.many(row.doc for row in rows)
+        joined = joiner.many([row[_DOC] for row in rows])
     else:
-        joined = b",".join(joiner.one(row.doc, extra)
+        joined = b",".join(joiner.one(row[_DOC], extra)
                            for row, extra in zip(rows, extras, strict=True))
     following = _next(request, query, rows, "servers/detail")
     tail = b"," + orjson.dumps(following)[1:] if following else b"}"
     tag = _etag(request, rows, extras)
     if _matches(request, tag):
         return Reply(status=304, headers=(("ETag", tag),))
-    return Reply(b'{"servers":[' + joined + b"]" + tail, headers=(("ETag", tag),))
+    body = b"".join((b'{"servers":[', joined, b"]", tail))
+    return Reply(body, headers=(("ETag", tag),))
 
 
 def _next(request: typing.Any, query: listing.Query, rows: list, path: str) -> dict:
@@ -125,9 +127,8 @@ def _asks_etag(request: typing.Any) -> bool:
 
 def _etag(request: typing.Any, rows: list, extras: list | None = None) -> str:
     """Names an answer: what it shows, to whom, at which version, where its links lead."""
-    word = hashlib.blake2b(digest_size=16)
-    for row in rows:
-        word.update(f"{row.uuid}{row.epoch}.{row.version};".encode())
+    stamps = [f"{row[0]}{row[1]}.{row[2]}" for row in rows]      # as in listing.STAMPS
+    word = hashlib.blake2b(";".join(stamps).encode(), digest_size=16)
     word.update(repr((request.version, request.place, found.sight(request), extras,
                       request.http.environ.get("QUERY_STRING"))).encode())
     word.update(identity.describe(request.context))
@@ -166,6 +167,8 @@ def update(request: typing.Any) -> dict | bytes:
     fields = {names[key]: value for key, value in given.items() if key in names}
     if "name" in fields:
         fields["name"] = fields["name"].strip()
+    if "access_ip_v6" in fields:
+        fields["access_ip_v6"] = formats.address(fields["access_ip_v6"])
     record = found.unpack(row.record)
     if fields:
         services = request.services

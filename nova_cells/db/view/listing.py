@@ -103,12 +103,20 @@ def _after(tx: sa.Connection, query: Query,
         raise errors.Invalid(f"marker [{str(query.marker)[:64]}] not found")
     arms = []
     for place, (column, descending) in enumerate(order):
-        beyond = column < row[place] if descending else column > row[place]
         equal = [other == row[index] for index, (other, _) in enumerate(order[:place])]
-        arms.append(sa.and_(*equal, beyond))
+        arms.append(sa.and_(*equal, _beyond(column, row[place], descending)))
     first, descending = order[0]
-    bound = first <= row[0] if descending else first >= row[0]       # what an index can use
+    bound = (first == row[0]) | _beyond(first, row[0], descending)
+    if not isinstance(row[0], bool):
+        bound = first <= row[0] if descending else first >= row[0]   # what an index can use
     return sa.and_(bound, sa.or_(*arms))
+
+
+def _beyond(column: sa.Column, value: typing.Any, descending: bool) -> sa.ColumnElement[bool]:
+    """After a value in one column's order; truth is not compared by size on every database."""
+    if isinstance(value, bool):
+        return column == (not descending) if value == descending else sa.false()
+    return column < value if descending else column > value
 
 
 def _conditions(query: Query) -> list[sa.ColumnElement[bool]]:

@@ -196,6 +196,15 @@ class DriverConformance:
                         getattr(self.driver, UNDO[step])(*words)
                 self.assertEqual([], self.driver.leftovers(uuid))
 
+    def test_what_a_killed_agent_left_is_listed(self):
+        spec = self.spec()
+        for step in STEPS[:2]:
+            getattr(self.driver, step)(spec)
+        self.assertIn(spec.server.uuid, [guest.uuid for guest in self.driver.guests()])
+        self.assertIsNone(self.driver.guest(spec.server.uuid))
+        self.driver.destroy(spec.server.uuid)
+        self.assertNotIn(spec.server.uuid, [guest.uuid for guest in self.driver.guests()])
+
     def test_destroy_after_any_step(self):
         for count in range(len(STEPS) + 1):
             with self.subTest(steps=STEPS[:count]):

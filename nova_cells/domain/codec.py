@@ -24,7 +24,8 @@ TYPES: dict[str, type] = {
         commands.Detach, commands.Done, commands.Text, commands.Digests, commands.Resynced,
         commands.Verified, commands.CellFacts, errors.Failure, records.Record, records.Upload,
         records.Acks, records.Refusal, records.Gone, tasks.Task, tasks.Report, tasks.Hello,
-        tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked, tasks.ConsoleQuery)
+        tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked,
+        tasks.ConsoleQuery)
 }
 _DECODERS: dict[str, msgspec.json.Decoder[typing.Any]] = {
     name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}

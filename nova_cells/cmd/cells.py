@@ -40,8 +40,7 @@ class CellCommand(failing.OneSentence):
 
     def shown(self, tx, cell) -> tuple:
         """The columns of one cell."""
-        servers = self.view.cells.servers(tx, cell.uuid) if hasattr(
-            self.view.cells, "servers") else ""
+        servers = self.view.servers.live_in(tx, cell.uuid)
         heard = f"{max(0.0, time.time() - cell.heard_at):.0f} s ago" if cell.heard_at else "never"
         sync = cell.halted or ("resyncing" if cell.resyncing else "running")
         return (cell.name, cell.uuid, cell.enabled, cell.up, servers, heard, sync,

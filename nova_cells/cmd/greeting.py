@@ -17,8 +17,8 @@ def text(conf, running) -> str:
                                                   if conf.log_file else "."), ""]
     if conf.api.auth_strategy == "noauth2" and conf.glance.source == "fake":
         root = url.removesuffix("/v2.1")
-        lines += ["Anybody on this machine may do everything; any password will do. Type in another "
-                  "terminal:", "",
+        lines += ["Anybody on this machine may do everything; any password will do. Type in "
+                  "another terminal:", "",
                   f"    export OS_AUTH_URL={root}/identity/v3 OS_USERNAME=admin OS_PASSWORD=any \\",
                   "           OS_PROJECT_NAME=demo OS_COMPUTE_API_VERSION=2.90",
                   "    openstack flavor create --vcpus 1 --ram 64 --disk 1 tiny",

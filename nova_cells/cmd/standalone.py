@@ -132,6 +132,8 @@ def _spread_hosts(conf, count: int) -> None:
 
 def _start_log(conf) -> str | None:
     """To where the configuration says; if it says nothing, to a file below the state path."""
+    import logging
+
     from oslo_log import log
 
     file = None
@@ -142,6 +144,7 @@ def _start_log(conf) -> str | None:
     try:
         os.makedirs(conf.state_path, mode=0o700, exist_ok=True)
         log.setup(conf, "nova-cells")
+        logging.getLogger("alembic").setLevel(logging.WARNING)
     except (OSError, log.LogConfigError) as error:
         raise errors.Invalid(f"the log cannot be written: {error}; name another state directory "
                              "with --state-path, or a log_file in the configuration") from None

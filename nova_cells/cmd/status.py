@@ -97,9 +97,14 @@ class Checks(upgradecheck.UpgradeCommands):
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog=PROGRAM, add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-file", action="append", default=[], dest="files")
-    parser.add_argument("--state-path")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, allow_abbrev=False, usage="%(prog)s [options] upgrade check [--json]",
+        description="Whether a deployment is ready to be upgraded. Exit code 0: yes; 1: look at "
+                    "the warnings first; 2: no.")
+    parser.add_argument("--config-file", action="append", default=[], dest="files",
+                        metavar="PATH", help="read this file (may be repeated)")
+    parser.add_argument("--state-path", metavar="DIR",
+                        help="where the deployment keeps its state, if no file says so")
     known, rest = parser.parse_known_args(argv)
     try:
         service.choose_backend(argv, os.environ)

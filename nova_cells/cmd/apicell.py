@@ -46,6 +46,7 @@ class ApiCell:
         self.router: router.Router | None = None
         self.runner: service.Runner | None = None
         self._listeners: dict[str, server.Listener] = {}
+        self._silent: set[str] = set()
         self._known: list[tuple[str, ...]] = []
         self._leaving = threading.Event()
         self._watch = threading.Thread(target=self._watching, daemon=True, name="cells")
@@ -127,10 +128,17 @@ class ApiCell:
             functools.partial(self.runner.deliver, sender=cell),
             threads=self._conf.rpc.collector_threads)
         try:
+            transport.must_answer(self._conf, dict(self._urls())[cell])
             listener.start()
             self._listeners[cell] = listener
+            self._silent.discard(cell)
         except errors.Problem as problem:
-            LOG.warning("cell=%s: %s", cell, problem)
+            if cell not in self._silent:     # it is tried again every few seconds
+                self._silent.add(cell)
+                LOG.warning("cell=%s: %s", cell, problem)
+
+    def _urls(self) -> list[tuple[str, str]]:
+        return [(row[0], row[1]) for row in self._known]
 
     def _watching(self) -> None:
         while not self._leaving.wait(CELLS_EVERY):

@@ -64,6 +64,7 @@ class ChildCell:
         self._router = router.Router(
             open_transport=functools.partial(transport.open_transport, self._conf))
         self._router.update([(cell, self.url, self.plan.name)])
+        transport.must_answer(self._conf, self.url)
         self._client = client.Client(self._router, self._conf)
         conductor = conductors.Conductor(
             self.store, self.identity, self._ids,

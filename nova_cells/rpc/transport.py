@@ -7,6 +7,7 @@ the global one only; they are registered here.
 """
 
 import re
+import socket
 
 import oslo_messaging
 from oslo_config import cfg
@@ -46,3 +47,22 @@ def open_transport(conf: cfg.ConfigOpts, url: str) -> oslo_messaging.Transport:
     except oslo_messaging.DriverLoadFailure:
         raise errors.Invalid(f"no driver for the transport URL {masked(url)}: rabbit:// and "
                              "local:// are known") from None
+
+
+def must_answer(conf: cfg.ConfigOpts, url: str, seconds: float = 3.0) -> None:
+    """``CellDown`` with a sentence unless one host of the URL takes connections.
+
+    oslo.messaging itself tries for ever, in silence, to listen on a broker that is not there.
+    """
+    parsed = oslo_messaging.TransportURL.parse(conf, url)
+    if parsed.transport.partition("+")[0] not in ("rabbit", "kombu"):
+        return
+    hosts = [(host.hostname or "localhost", host.port or 5672) for host in parsed.hosts]
+    for place in hosts or [("localhost", 5672)]:
+        try:
+            socket.create_connection(place, timeout=seconds).close()
+            return
+        except OSError:
+            continue
+    raise errors.CellDown(f"the message bus {masked(url)} does not answer: check that it runs and "
+                          "that the cell's transport URL is right")

@@ -92,6 +92,13 @@ class Refusals(base.CommandTestCase):
         error = self.refused(2, "--virt", "fake", "--config-file", path, part="transport URL")
         self.assertNotIn("s3cret", error)
 
+    def test_an_unreachable_bus(self):
+        path = self.file("[api]\nauth_strategy = noauth2\n[standalone]\nbind_port = 0\n[glance]\n"
+                         "source = fake\n[cell.cell1]\n"
+                         "transport_url = rabbit://a:s3cret@127.0.0.1:1/v\n")
+        error = self.refused(1, "--virt", "fake", "--config-file", path, part="message bus")
+        self.assertNotIn("s3cret", error)
+
     def test_a_state_directory_that_cannot_be(self):
         self.state = self.file("", "plain-file") + "/below"
         self.refused(2, "--virt", "fake", part="--state-path")

@@ -4,6 +4,7 @@
 
 import concurrent.futures
 import logging
+import socket
 import threading
 import time
 
@@ -283,6 +284,20 @@ class Listening(ClientTestCase):
         print(f"client call over local:// median {took[150] * 1e6:.0f} us, "
               f"p99 {took[297] * 1e6:.0f} us")
         self.assertLess(took[150], 0.01)
+
+
+class Brokers(base.BusTestCase):
+    def test_one_that_does_not_answer(self):
+        error = self.assertRaises(errors.CellDown, transports.must_answer, self.conf,
+                                  "rabbit://me:s3cret@127.0.0.1:1/v")
+        self.assertIn("127.0.0.1:1", str(error))
+        self.assertNotIn("s3cret", str(error))
+
+    def test_those_that_do(self):
+        with socket.create_server(("127.0.0.1", 0)) as there:
+            port = there.getsockname()[1]
+            transports.must_answer(self.conf, f"rabbit://a:b@127.0.0.1:1,a:b@127.0.0.1:{port}/v")
+        transports.must_answer(self.conf, "local://anything")
 
 
 class Secrets(base.BusTestCase):

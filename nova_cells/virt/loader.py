@@ -4,6 +4,7 @@ May assume the options of ``conf.virt`` (registered here if nobody has).  Never 
 the operator must say.
 """
 
+import functools
 import importlib.metadata
 import os
 
@@ -21,12 +22,18 @@ def load(conf: cfg.ConfigOpts, cell: str, host: str, images: object = None) -> p
     """The driver of this host of this cell (by their names).  ``Invalid`` if the configuration
     lacks something; ``HostTrouble`` if the hypervisor does not answer."""
     name = driver_name(conf)
-    found = importlib.metadata.entry_points(group=GROUP, name=name)
+    found = _installed().select(name=name)
     if not found:
-        known = sorted(entry.name for entry in importlib.metadata.entry_points(group=GROUP))
+        known = sorted(_installed().names)
         raise errors.Invalid(f"[DEFAULT] compute_driver = {name} is unknown: use one of "
                              f"{', '.join(known) or 'none installed: reinstall nova-cells'}")
     return next(iter(found)).load()(resolve(conf, cell, host), images)
+
+
+@functools.cache
+def _installed() -> importlib.metadata.EntryPoints:
+    """Looked up once: reading every package's metadata takes 50 ms, and there may be many hosts."""
+    return importlib.metadata.entry_points(group=GROUP)
 
 
 def driver_name(conf: cfg.ConfigOpts) -> str:

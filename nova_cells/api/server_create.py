@@ -122,7 +122,8 @@ def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Ask
     with view.read() as tx:
         flavor = _find_flavor(request, tx, given)
         key = _find_key(request, tx, given)
-        _within_limits(view.quota.limits(tx, who.project_id, who.user_id), given)
+        if given.get("metadata") or given.get("personality"):
+            _within_limits(view.quota.limits(tx, who.project_id, who.user_id), given)
         target = server_target.resolve(request, tx, given, hints)
     image = _find_image(request, given, flavor)
     template = _template(request, given, flavor, image, target, hints)

@@ -8,6 +8,7 @@ and moves them by the lifecycle table.  ``down`` makes it silent.
 
 import itertools
 import json
+import os
 import typing
 
 import msgspec
@@ -17,6 +18,7 @@ from oslo_config import cfg
 
 from nova_cells.api import app
 from nova_cells.db import view as views
+from nova_cells.db.view import tables
 from nova_cells.domain import commands, errors, lifecycle, records, resources
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
@@ -123,6 +125,15 @@ class Child:
         raise AssertionError(message)
 
 
+def database(quota: dict[str, int]) -> views.View:
+    """An empty view on SQLite, or on the database that NOVA_CELLS_TEST_DATABASE names."""
+    view = views.View(os.environ.get("NOVA_CELLS_TEST_DATABASE", "sqlite://"),
+                      quota_defaults=quota)
+    tables.metadata.drop_all(view.engine)
+    view.create_tables()
+    return view
+
+
 def configuration(files: typing.Sequence[str] = (), **overrides: typing.Any) -> cfg.ConfigOpts:
     """A private configuration with noauth2 on loopback."""
     conf = cfg.ConfigOpts()
@@ -174,8 +185,8 @@ class RestCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.clock, self.ids = Clock(), Ids()
-        self.view = views.View("sqlite://", quota_defaults=self.quota)
-        self.view.create_tables()
+        self.view = database(self.quota)
+        self.addCleanup(self.view.close)
         self.child = Child(self.view, self.clock)
         self.images = fake_images.FakeImages()
         self.conf = configuration(**self.options)

@@ -6,6 +6,7 @@ Knows nothing of the API cell: it has a database, a bus and a name.  A host whos
 not answer is tried again and again beside the others.
 """
 
+import contextlib
 import functools
 import logging
 import os
@@ -41,8 +42,7 @@ class ChildCell:
         self._conf, self._images, self._clock, self._ids = conf, images, clock, ids
         self._router: router.Router | None = None
         self._running: list[tuple[server.Listener, service.Runner]] = []
-        self._drivers: list = []
-        self._journals: list[journal.FileJournal] = []
+        self._undo = contextlib.ExitStack()      # drivers and journals, to be closed
         self._lock = threading.Lock()
         self._leaving = threading.Event()
 
@@ -82,10 +82,7 @@ class ChildCell:
             running, self._running = self._running, []
         ended = stop_all([stop for listener, runner in reversed(running)
                           for stop in (listener.stop, runner.stop)], patience)
-        for driver in self._drivers:
-            driver.close()
-        for kept in self._journals:
-            kept.close()
+        self._undo.close()
         if self._router is not None:
             self._router.close()
         return ended
@@ -102,30 +99,37 @@ class ChildCell:
         listener = server.Listener(self._router.transport(cell), cell, topic, host,
                                    runner.deliver, threads=self._conf.rpc.threads)
         listener.start()
+        try:
+            runner.start()
+        except BaseException:
+            listener.stop(1.0)
+            runner.stop(1.0)
+            raise
         with self._lock:
             self._running.append((listener, runner))
-        runner.start()
 
     def _start_host(self, host: str, first: bool) -> bool:
         """Whether it could be started.  ``Invalid`` (a configuration that can never work) is
         raised; a hypervisor that does not answer is not."""
-        try:
-            driver = loader.load(self._conf, self.plan.name, host, self._images)
-        except errors.Invalid:
-            raise
-        except errors.Problem as problem:
-            if first:
-                sys.stderr.write(f"host {host} of {self.plan.name} is not up: {problem}; tried "
-                                 f"again every {HOST_RETRY:g} s\n")
-            LOG.warning("cell=%s host=%s: %s", self.plan.name, host, problem)
-            return False
-        kept = journal.FileJournal(os.path.join(self._conf.state_path, "agents", self.plan.name,
-                                                host))
-        agent = agents.Agent(driver, kept, self.identity.uuid, host, self._ids,
-                             service_options.fill(agents.Settings, self._conf.compute))
-        self._drivers.append(driver)
-        self._journals.append(kept)
-        self._run(f"agent {self.plan.name}/{host}", agent, "compute", host)
+        with contextlib.ExitStack() as undo:
+            try:
+                driver = loader.load(self._conf, self.plan.name, host, self._images)
+                undo.callback(driver.close)
+                kept = journal.FileJournal(os.path.join(self._conf.state_path, "agents",
+                                                        self.plan.name, host))
+                undo.callback(kept.close)
+                agent = agents.Agent(driver, kept, self.identity.uuid, host, self._ids,
+                                     service_options.fill(agents.Settings, self._conf.compute))
+                self._run(f"agent {self.plan.name}/{host}", agent, "compute", host)
+            except errors.Invalid:
+                raise
+            except errors.Problem as problem:
+                if first:
+                    sys.stderr.write(f"host {host} of {self.plan.name} is not up: {problem}; tried "
+                                     f"again every {HOST_RETRY:g} s\n")
+                LOG.warning("cell=%s host=%s: %s", self.plan.name, host, problem)
+                return False
+            self._undo.push(undo.pop_all())
         return True
 
     def _retry(self, hosts: list[str]) -> None:

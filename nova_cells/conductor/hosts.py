@@ -9,27 +9,27 @@ LOG = logging.getLogger(__name__)
 
 
 class Hosts:
-    """Who is there, by this conductor's own clock."""
+    """Who is there, by this conductor's own clock: of several, any may be the one that hears."""
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
         self._c = conductor
         self._store = conductor.store
-        self._heard: dict[str, float] = {}
+        self._seen: dict[str, tuple[float, float]] = {}      # host -> (heard_at, seen at)
 
     def start(self, now: float) -> None:
         """A conductor that just started has heard nobody yet, and accuses nobody for it."""
-        with self._store.read() as tx:
-            self._heard = {host.name: now for host in self._store.hosts.all(tx)}
+        self._seen.clear()
 
     def heard(self, host: str, now: float) -> None:
-        """The host spoke."""
-        self._heard[host] = now
+        """The host spoke, to one of the cell's conductors; the others read it."""
+        with self._store.write() as tx:
+            self._store.hosts.heard(tx, host, now)
 
     def hello(self, message: tasks.Hello, now: float) -> list[effects.Effect]:
         """A host says what it is and has; one that starts is given its open tasks again."""
-        self.heard(message.host, now)
         sent: list[effects.Effect] = []
         with self._store.write() as tx:
+            self._store.hosts.heard(tx, message.host, now)
             changed = self._record(tx, message, now)
             if self._store.resources.put(tx, resources.Provider(
                     uuid=message.uuid, name=message.node, host=message.host,
@@ -67,23 +67,28 @@ class Hosts:
         return True
 
     def tick(self, now: float) -> list[effects.Effect]:
-        """Hosts that fell silent are down: nothing new is placed there."""
+        """Hosts that fell silent are down: nothing new is placed there.  Only whether ``heard_at``
+        moves counts, not what it says: clocks of other conductors may be wrong (law T17)."""
         sent: list[effects.Effect] = []
         with self._store.read() as tx:
-            hosts = self._store.hosts.all(tx)
-        for host in hosts:
-            heard = self._heard.setdefault(host.name, now)
-            if now < heard:              # our clock was set back
-                self._heard[host.name] = now
-            elif host.up and now - heard > self._c.settings.host_down_after:
-                with self._store.write() as tx:
-                    current = self._store.hosts.get(tx, host.name)
-                    self._store.hosts.put(tx, model.replace(current, up=False, heard_at=heard),
-                                          now)
-                    self._store.facts.bump_slots(tx, now)
-                LOG.warning("host=%s is silent for %d s: down", host.name, now - heard)
-                sent.append(effects.Wake("relay"))
+            hosts = self._store.hosts.signs(tx)
+        for name, up, heard_at in hosts:
+            before, seen = self._seen.get(name, (-1.0, now))
+            if before != heard_at or now < seen:
+                self._seen[name] = (heard_at, now)
+            elif up and now - seen > self._c.settings.host_down_after:
+                sent += self._silent(name, heard_at, now)
         return sent
+
+    def _silent(self, name: str, heard_at: float, now: float) -> list[effects.Effect]:
+        with self._store.write() as tx:
+            if not self._store.hosts.silent(tx, name, heard_at):
+                return []
+            known = self._store.hosts.get(tx, name)
+            self._store.hosts.put(tx, model.replace(known, up=False, heard_at=heard_at), now)
+            self._store.facts.bump_slots(tx, now)
+        LOG.warning("host=%s is silent: down", name)
+        return [effects.Wake("relay")]
 
     def is_up(self, tx, name: str) -> bool:  # noqa: ANN001
         """Whether tasks reach this host."""

@@ -38,6 +38,21 @@ class Hosts:
         self._outbox.mark(tx, "host", host.uuid, 0, host.version, now)
         return host
 
+    def heard(self, tx: sa.Connection, name: str, now: float) -> None:
+        """The host spoke.  Not part of its record: it is no news."""
+        tx.execute(sa.update(t).where(t.c.name == name).values(heard_at=now))
+
+    def signs(self, tx: sa.Connection) -> list[tuple[str, bool, float]]:
+        """(name, up, heard_at) of every host."""
+        return [tuple(row) for row in tx.execute(
+            sa.select(t.c.name, t.c.up, t.c.heard_at).order_by(t.c.name))]
+
+    def silent(self, tx: sa.Connection, name: str, heard_at: float) -> bool:
+        """The host has not spoken since ``heard_at``, and for too long: down.  A compare-and-swap
+        on what was read, so that a host that spoke meanwhile stays up."""
+        return engine.swapped(tx.execute(sa.update(t).where(
+            t.c.name == name, t.c.heard_at == heard_at, t.c.up).values(up=False)))
+
     def by_uuid(self, tx: sa.Connection, uuid: str) -> records.HostRecord | None:
         """One host, by the uuid on its own disk."""
         data = tx.execute(sa.select(t.c.record).where(t.c.uuid == uuid)).scalar()

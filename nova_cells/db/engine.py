@@ -1,12 +1,15 @@
 """Engines and transactions: the one way to reach a database.
 
 A write transaction begins with BEGIN IMMEDIATE on SQLite, for a deferred one that reads and
-then writes fails at once with "database is locked", whatever the timeout.  No transaction is
-open across an RPC or HTTP call.  Errors come as oslo.db's (``DBDuplicateEntry`` and so on).
+then writes fails at once with "database is locked", whatever the timeout.  SQLite lets waiting
+writers sleep and ask again, for up to 100 ms a time, so the writers of one process queue on a
+lock of ours instead.  No transaction is open across an RPC or HTTP call.  Errors come as
+oslo.db's (``DBDuplicateEntry`` and so on).
 """
 
 import collections.abc
 import contextlib
+import threading
 import typing
 
 import sqlalchemy as sa
@@ -73,6 +76,7 @@ class Database:
             raise Unusable(f"the database URL is not usable: {error}") from None
         self._reading = self.engine.execution_options(write=False)
         self._writing = self.engine.execution_options(write=True)
+        self._turn = threading.RLock() if url.startswith("sqlite") else None
 
     @contextlib.contextmanager
     def read(self) -> collections.abc.Iterator[sa.Connection]:
@@ -83,8 +87,20 @@ class Database:
     @contextlib.contextmanager
     def write(self) -> collections.abc.Iterator[sa.Connection]:
         """A transaction that may write.  All of it happens, or nothing."""
-        with self._writing.begin() as connection:
+        with self._my_turn(), self._writing.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _my_turn(self) -> collections.abc.Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_MS / 1000):
+            raise db_exc.DBDeadlock()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def ping(self) -> None:
         """Raise ``Unusable`` with one sentence when the database does not answer."""

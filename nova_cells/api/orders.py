@@ -119,9 +119,12 @@ class Orders:
                             reason=reason)
 
     def reset_state(self, uuid: str, rest: str, origin: commands.Origin, now: float) -> Order:
-        """The operator's word about where a server rests."""
-        return self._either(uuid, lambda server: lifecycle.reset(server, rest, now),
-                            commands.ResetState, origin, now, rest=rest)
+        """The operator's word about where a server rests.  One that is in no cell rests where
+        placing it ended, or is being placed: no word can make it otherwise."""
+        row, _server = self._find(uuid)
+        if not row.placed:
+            raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
+        return self._to_cell(row, commands.ResetState, origin, rest=rest)
 
     def update(self, uuid: str, fields: dict[str, object], origin: commands.Origin,
                now: float) -> Order:

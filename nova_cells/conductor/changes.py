@@ -55,6 +55,7 @@ class Changes:
 
     def _change(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
                 now: float) -> tuple[model.Server, list[effects.Effect]]:
+        more: dict[str, None] = {}
         match message:
             case commands.Act():
                 return self._act(tx, message, server, now)
@@ -66,7 +67,11 @@ class Changes:
                 changed = lifecycle.change(server, now, **fields)
                 self._instant(tx, message, changed, "lock" if message.locked else "unlock", now)
             case commands.ResetState():
+                if message.rest != "error" and not server.host:
+                    raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be "
+                                          f"deleted")
                 changed = lifecycle.reset(server, message.rest, now)
+                more = {"secrets": None}     # the boot, if there was one under way, is over
                 self._instant(tx, message, changed, "resetState", now)
             case commands.Update():
                 fields = {name: value for name, value in (
@@ -79,7 +84,7 @@ class Changes:
                 raise errors.Unsupported(f"this cell does not know {type(message).__name__}; "
                                          f"upgrade it")
         if changed is not server:
-            self._store.servers.save(tx, changed, now)
+            self._store.servers.save(tx, changed, now, **more)
         return changed, []
 
     def _act(self, tx, message: commands.Act, server: model.Server,  # noqa: ANN001

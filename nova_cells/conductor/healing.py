@@ -78,6 +78,9 @@ class Healing:
             if message.lift:
                 for uuid in sorted(known.keys() - mine.keys()):
                     epoch, version = known[uuid]
+                    held = self._store.servers.get(tx, uuid)
+                    if held is not None:         # an offer that this copy never saw confirmed
+                        self._c.placing.forget(tx, held, now)
                     self._store.servers.bury(tx, uuid, epoch, now,
                                              version=version + server_rows.MARGIN)
                     lost.append(uuid)

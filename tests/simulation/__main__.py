@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from tests.simulation import workload
+from tests.simulation import seeds, workload
 
 
 def main() -> int:
@@ -18,12 +18,11 @@ def main() -> int:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO if args.verbose else logging.CRITICAL)
     if args.seed is not None:
-        seeds = [args.seed]
+        chosen = [args.seed]
     else:
-        first, last = (int(part) for part in (args.seeds or "0-199").split("-"))
-        seeds = range(first, last + 1)
+        chosen = seeds.span(args.seeds or seeds.DEFAULT)
     failed, began, delivered = [], time.monotonic(), 0
-    for count, seed in enumerate(seeds, 1):
+    for count, seed in enumerate(chosen, 1):
         run = workload.Run(seed, verbose=args.verbose)
         try:
             run.go()
@@ -31,13 +30,12 @@ def main() -> int:
             failed.append(seed)
             if args.verbose or not isinstance(problem, AssertionError):
                 traceback.print_exc()
-            print(f"FAILED {str(problem)[:1500]}\n  replay: python -m tests.simulation "
-                  f"--seed {seed} -v", flush=True)
+            print(f"FAILED {str(problem)[:1500]}\n  {seeds.replay(seed)}", flush=True)
         delivered += run.cluster.delivered
         if count % 100 == 0:
             print(f"{count} seeds, {len(failed)} failed, {delivered} messages, "
                   f"{time.monotonic() - began:.0f} s", flush=True)
-    print(f"{len(seeds)} seeds, {len(failed)} failed, {delivered} messages, "
+    print(f"{len(chosen)} seeds, {len(failed)} failed, {delivered} messages, "
           f"{time.monotonic() - began:.1f} s")
     return 1 if failed else 0
 

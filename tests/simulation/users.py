@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Users of the simulated cluster: requests as the API carries them out, over a bad network."""
+
+import collections.abc
+
+from nova_cells.api import orders
+from nova_cells.domain import codec
+from nova_cells.domain import errors
+
+PATIENCE = 5.0                   # seconds until a call is given up
+
+Make = collections.abc.Callable[[], orders.Order | None]
+
+
+class Users:
+    """The API cell's half of every request."""
+
+    def __init__(self, cluster) -> None:  # noqa: ANN001
+        self._c = cluster
+        self.orders = orders.Orders(cluster.view, cluster.ids)
+        self._waiting: dict[str, orders.Order] = {}
+
+    def boot(self, asked: orders.Asked) -> list[str]:
+        """POST servers.  The offers are sent once, or not at all if the API dies just then."""
+        try:
+            accepted = self.orders.boot(asked, self._c.now)
+        except errors.OverLimit:
+            return []
+        for cast in accepted.casts:
+            self._c.cast(cast.to, cast.message, None)
+        self._c.touched(None)
+        return [server.uuid for server in accepted.servers]
+
+    def send(self, make: Make) -> None:
+        """Any other request: an order, its call, its answer or none."""
+        try:
+            order = make()
+            if order is not None:
+                self._carry_out(order)
+        except errors.Problem as problem:
+            self._c.say("API", type(problem).__name__, problem.message)
+        self._c.touched(None)
+
+    def _carry_out(self, order: orders.Order) -> None:
+        if order.record is not None:
+            for cast in order.casts:
+                self._c.cast(cast.to, cast.message, None)
+            return
+        try:
+            self.orders.check_up(order)
+        except errors.CellDown:
+            return self.orders.lost(order, self._c.now)
+        token = self._c.ids.uuid()
+        self._waiting[token] = order
+        self._c.cast(order.to, order.command, None, reply_to=token)
+        self._c.at(PATIENCE, lambda: self._timeout(token))
+
+    def answer(self, token: str, message: object) -> None:
+        """A cell's answer to a call, as lossy as any message."""
+        rng = self._c.rng
+        if rng.random() < self._c.faults.lose:
+            return
+        text = codec.encode(message)
+        self._c.at(rng.expovariate(1 / 0.02),
+                   lambda: self._answered(token, codec.decode(text)))
+
+    def _answered(self, token: str, message: object) -> None:
+        order = self._waiting.pop(token, None)
+        if order is None:
+            return
+        try:
+            self.orders.finish(order, message, self._c.now)
+        except errors.Problem as problem:
+            self._c.say("API", type(problem).__name__, problem.message)
+        self._c.touched(None)
+
+    def _timeout(self, token: str) -> None:
+        order = self._waiting.pop(token, None)
+        if order is None:
+            return
+        try:
+            self.orders.lost(order, self._c.now)
+        except errors.CellDown:
+            pass
+        self._c.touched(None)

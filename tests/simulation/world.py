@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""What the simulated world is made of: its faults, its uuids, its nodes, a forgetful scheduler."""
+
+import collections.abc
+import random
+import uuid as uuids
+
+from nova_cells.domain import effects
+from nova_cells.scheduler import choose
+
+#: Seconds between two idle ticks of a job.  What matters is that they come in any order; whatever
+#: cannot wait is woken by its own effect, so rare ticks save time and hide nothing.
+TICKS = {"offers": 10.0, "intents": 10.0, "orders": 20.0, "pulse": 30.0, "heal": 60.0,
+         "catalogue": 40.0, "relay": 20.0, "watchdog": 20.0, "hosts": 30.0, "purge": 600.0,
+         "hello": 30.0, "guests": 60.0, "events": 30.0}
+
+
+class Crash(BaseException):
+    """A service dies here, in the middle of what it does; nothing may catch that."""
+
+
+class Faults:
+    """How bad the world is.  All of it off: ``Faults(0)``."""
+
+    def __init__(self, level: float = 1.0) -> None:
+        self.lose = 0.08 * level
+        self.repeat = 0.10 * level
+        self.echo = 0.5                  # of what is repeated: the second comes much later
+        self.late = 0.04 * level         # minutes late, instead of milliseconds
+        self.crash = 0.02 * level
+        self.crash_step = 0.04 * level
+        self.driver = 0.05 * level       # a step fails on the host
+
+
+class Ids:
+    """Uuids from the seed."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def uuid(self) -> str:
+        """One more."""
+        return str(uuids.UUID(int=self._rng.getrandbits(128), version=4))
+
+
+class Node:
+    """One service: made anew after each crash."""
+
+    def __init__(self, name: str, make: collections.abc.Callable[[], object], skew: float,
+                 cell: str | None = None, host: str | None = None) -> None:
+        self.name, self.make, self.skew = name, make, skew
+        self.cell, self.host = cell, host
+        self.service = make()
+        self.alive = True
+        self.life = 0
+
+    def handle(self, message: object, now: float, sender: str | None) -> list[effects.Effect]:
+        """By its own clock."""
+        if getattr(self.service, "wants_sender", False):
+            return self.service.handle(message, now + self.skew, sender)
+        return self.service.handle(message, now + self.skew)
+
+
+class Forgetful(choose.Library):
+    """Proposes from an old snapshot now and then, as a scheduler of its own would."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._old: list[choose.Place] = []
+
+    def hosts(self, request: choose.Request,
+              places: collections.abc.Sequence[choose.Place]) -> list[choose.Place]:
+        """Proposals; what commits them must notice that they are stale."""
+        old, self._old = self._old, list(places)
+        return super().hosts(request, old if old and self._rng.random() < 0.3 else places)

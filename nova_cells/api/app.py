@@ -17,6 +17,7 @@ from nova_cells.api import compute, dispatch, pipeline, policy
 from nova_cells.api import orders as api_orders
 from nova_cells.api import request as requests
 from nova_cells.conf import api as options
+from nova_cells.db.view import liveness
 from nova_cells.domain import errors
 
 
@@ -51,6 +52,7 @@ def loadapp(conf: cfg.ConfigOpts, view: typing.Any, client: typing.Any, images: 
     services = requests.Services(
         conf=conf, view=view, client=client, images=images, clock=clock, ids=ids,
         orders=orders or api_orders.Orders(view, ids),
-        policy=policy.Policy(policy.make_enforcer(conf)))
+        policy=policy.Policy(policy.make_enforcer(conf)),
+        silent=liveness.Silent(clock.monotonic))
     with pipeline.loading(services, dispatch.Application(services, compute.actions())):
         return deploy.loadapp(f"config:{paste_file(conf)}", name="main")

@@ -35,6 +35,14 @@ class Action(typing.NamedTuple):
     reply: collections.abc.Callable[[typing.Any, typing.Any], typing.Any] | None = None
     gone: bool = False                   # 410: it was there once
     capability: str | None = None        # known, but nothing serves it yet: 501 in the end
+    down: str | None = None              # when the server's cell is down; see ``when_down``
+
+    @property
+    def when_down(self) -> str:
+        """What happens while the cell of the server is down (law T18): "stale" shows what was
+        last known, "refuse" is 503 with Retry-After, "keep" is done later, "serve" needs no
+        cell."""
+        return self.down or ("stale" if self.method == "GET" else "serve")
 
     @property
     def window(self) -> tuple[int, int]:

@@ -18,6 +18,7 @@ unpack = codec.Unpacker(model.Server)
 ATTRIBUTES = "os_compute_api:os-extended-server-attributes"
 HOST_STATUS = "os_compute_api:servers:show:host_status"
 UNKNOWN_ONLY = "os_compute_api:servers:show:host_status:unknown-only"
+AGE = "X-Nova-Cells-Age"                # seconds
 EXTRA_SPECS = "os_compute_api:servers:show:flavor-extra-specs"
 
 
@@ -61,6 +62,19 @@ def carry_out(request: typing.Any, order: typing.Any) -> typing.Any:
     """Have an order carried out; the record that came of it, a text, or None."""
     services = request.services
     return services.orders.carry_out(services.client, order, services.clock)
+
+
+def ages(request: typing.Any, tx: typing.Any,
+         cells: typing.Iterable[str | None]) -> tuple[tuple[str, str], ...]:
+    """A header that says how old an answer may be, if it shows servers of a cell that is down:
+    bodies have no room for it (law T18)."""
+    silent = request.services.silent.since(tx)
+    if not silent:
+        return ()
+    heard = [silent[cell] for cell in set(cells) if cell in silent]
+    if not heard:
+        return ()
+    return ((AGE, str(max(0, int(request.services.now() - min(heard))))),)
 
 
 # -- documents ------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class Services(typing.NamedTuple):
     ids: typing.Any                      # clock.Ids
     orders: typing.Any                   # api.orders.Orders
     policy: policies.Policy
+    silent: typing.Any                   # db.view.liveness.Silent
 
     def now(self) -> float:
         """The time that people read."""

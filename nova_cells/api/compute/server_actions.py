@@ -121,7 +121,7 @@ def action(key: str, handler: typing.Callable, body: Shape | None = None, succes
            since: str = "2.1", until: str | None = None) -> Action:
     """A row that is served."""
     return Action(key, "POST", PATH, success=success, handler=handler, body=body or _bare(key),
-                  since=since, until=until)
+                  since=since, until=until, down="keep" if handler is force_delete else "refuse")
 
 
 def later(key: str, rule: str, capability: str, body: Shape | None = None, since: str = "2.1",
@@ -203,7 +203,8 @@ UNSERVED = (
       for key in ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
                   "os-getSerialConsole")),
 )
-GONE = tuple(action(key, gone) for key in ("injectNetworkInfo", "resetNetwork"))
+GONE = tuple(Action(key, "POST", PATH, handler=gone, body=_bare(key))
+             for key in ("injectNetworkInfo", "resetNetwork"))
 ACTIONS = (*SERVED, *UNSERVED, *GONE)
 
 _MEMBER, _WHERE = policy.MEMBER_OR_ADMIN, "POST /servers/{server_id}/action"

@@ -94,9 +94,9 @@ _one = Shape(meta={**shapes.metadata, "minProperties": 1, "maxProperties": 1})
 
 ACTIONS = (
     Action("metadata:index", "GET", PATH, handler=index),
-    Action("metadata:create", "POST", PATH, handler=create, body=_all),
-    Action("metadata:update_all", "PUT", PATH, handler=update_all, body=_all),
+    Action("metadata:create", "POST", PATH, handler=create, down="refuse", body=_all),
+    Action("metadata:update_all", "PUT", PATH, handler=update_all, down="refuse", body=_all),
     Action("metadata:show", "GET", ITEM, handler=show),
-    Action("metadata:update", "PUT", ITEM, handler=update, body=_one),
-    Action("metadata:delete", "DELETE", ITEM, handler=delete, success=204),
+    Action("metadata:update", "PUT", ITEM, handler=update, down="refuse", body=_one),
+    Action("metadata:delete", "DELETE", ITEM, handler=delete, down="refuse", success=204),
 )

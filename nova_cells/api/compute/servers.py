@@ -20,7 +20,7 @@ from nova_cells.db.view import listing
 from nova_cells.domain import document, rendering
 
 PREFIX = "os_compute_api:servers"
-_DOC = len(listing.STAMPS)               # where a row of listing.DETAIL has its document
+_DOC, _CELL = listing.DOC, listing.CELL
 
 RULES = (
     policy.rule(f"{PREFIX}:index", policy.READER_OR_ADMIN, "List servers.", "GET /servers"),
@@ -69,11 +69,12 @@ def index(request: typing.Any) -> Reply | dict:
         return {"servers": []}
     with request.services.view.read() as tx:
         rows = listing.page(tx, query, listing.BRIEF)
+        ages = found.ages(request, tx, (row.cell for row in rows))
     place = request.place
     servers = [{"id": row.uuid, "name": row.name, "links": [
         {"rel": "self", "href": f"{place.versioned}/servers/{row.uuid}"},
         {"rel": "bookmark", "href": f"{place.bare}/servers/{row.uuid}"}]} for row in rows]
-    return {"servers": servers, **_next(request, query, rows, "servers")}
+    return Reply({"servers": servers, **_next(request, query, rows, "servers")}, headers=ages)
 
 
 def detail(request: typing.Any) -> Reply | dict:
@@ -92,6 +93,7 @@ def detail(request: typing.Any) -> Reply | dict:
                 return Reply(status=304, headers=(("ETag", tag),))
         rows = listing.page(tx, query, listing.WATCHED if watched else listing.DETAIL)
         extras = found.volatile(request, tx, rows, made, seen)
+        ages = found.ages(request, tx, (row[_CELL] for row in rows))
     joiner = document.Joiner(made, request.place)
     if extras is None:
         joined = joiner.many([row[_DOC] for row in rows])
@@ -104,7 +106,7 @@ def detail(request: typing.Any) -> Reply | dict:
     if _matches(request, tag):
         return Reply(status=304, headers=(("ETag", tag),))
     body = b"".join((b'{"servers":[', joined, b"]", tail))
-    return Reply(body, headers=(("ETag", tag),))
+    return Reply(body, headers=(("ETag", tag), *ages))
 
 
 def _next(request: typing.Any, query: listing.Query, rows: list, path: str) -> dict:
@@ -151,10 +153,11 @@ def show(request: typing.Any) -> Reply:
         row = found.row(request, tx, request.args["id"])
         request.authorize(f"{PREFIX}:show", found.target(row))
         body = found.document_of(request, tx, row)
+        ages = found.ages(request, tx, (row.cell,))
     tag = '"' + hashlib.blake2b(body, digest_size=16).hexdigest() + '"'
     if _matches(request, tag):
         return Reply(status=304, headers=(("ETag", tag),))
-    return Reply(b'{"server":' + body + b"}", headers=(("ETag", tag),))
+    return Reply(b'{"server":' + body + b"}", headers=(("ETag", tag), *ages))
 
 
 def update(request: typing.Any) -> dict | bytes:
@@ -207,7 +210,8 @@ ACTIONS = (
     Action("servers:detail", "GET", "/servers/detail", policy=f"{PREFIX}:detail",
            handler=detail, query=server_query.QUERY),
     Action("servers:show", "GET", "/servers/{id}", handler=show, query=_nothing),
-    Action("servers:update", "PUT", "/servers/{id}", handler=update, body=_update),
+    Action("servers:update", "PUT", "/servers/{id}", handler=update, body=_update,
+           down="refuse"),
     Action("servers:delete", "DELETE", "/servers/{id}", handler=delete, success=204,
-           query=_nothing),
+           query=_nothing, down="keep"),
 )

@@ -20,10 +20,11 @@ from nova_cells.db.view import patterns, tables
 from nova_cells.domain import errors
 
 t = tables.servers
-BRIEF = (t.c.uuid, t.c.name)
+BRIEF = (t.c.uuid, t.c.name, t.c.cell)
 STAMPS = (t.c.uuid, t.c.epoch, t.c.version)
-DETAIL = (*STAMPS, t.c.doc)
-WATCHED = (*DETAIL, t.c.cell, t.c.host, t.c.sealed)
+DETAIL = (*STAMPS, t.c.doc, t.c.cell)
+DOC, CELL = 3, 4                         # their places in a row of DETAIL
+WATCHED = (*DETAIL, t.c.host, t.c.sealed)
 
 #: Sort key of the API -> column.
 SORTS: dict[str, sa.Column] = {
@@ -70,7 +71,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     window: float = 0.0                      # seconds that a commit may take
 
 
-def page(tx: sa.Connection, query: Query, columns: tuple[sa.Column, ...]) -> collections.abc.Sequence[sa.Row]:
+def page(tx: sa.Connection, query: Query,
+         columns: tuple[sa.Column, ...]) -> collections.abc.Sequence[sa.Row]:
     """One page of these columns.  ``Invalid`` for an unknown marker or a bad pattern."""
     order = _order(query)
     conditions = _conditions(query)

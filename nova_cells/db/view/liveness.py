@@ -3,7 +3,7 @@
 """Whether hosts are up, as documents of servers show it.
 
 By what a collector wrote down last: a host's own record, and whether its cell was heard lately.
-Never looks at a clock.  Source of the words: the public api-ref ("host_status").
+Never looks at the world's clock.  Source of the words: the public api-ref ("host_status").
 """
 
 import typing
@@ -30,6 +30,25 @@ def statuses(tx: sa.Connection,
             hosts.c.cell.in_({cell for cell, _ in wanted}))
     return {(row.cell, row.name): _status(_host(row.record), row.up)
             for row in tx.execute(query) if (row.cell, row.name) in wanted}
+
+
+class Silent:
+    """Which cells are down, and since when: asked anew at most once in ``keep`` seconds."""
+
+    def __init__(self, monotonic: typing.Callable[[], float], keep: float = 1.0) -> None:
+        self._monotonic, self._keep = monotonic, keep
+        self._until = float("-inf")
+        self._known: dict[str, float] = {}
+
+    def since(self, tx: sa.Connection) -> dict[str, float]:
+        """Cell -> when it was heard last, for cells that are down."""
+        now = self._monotonic()
+        if now >= self._until:
+            cells = tables.cells
+            rows = tx.execute(sa.select(cells.c.uuid, cells.c.heard_at).where(~cells.c.up))
+            self._known = {row.uuid: row.heard_at for row in rows}
+            self._until = now + self._keep
+        return self._known
 
 
 def _status(host: records.HostRecord, cell_up: bool) -> str:

@@ -69,7 +69,7 @@ class Parts:
     def core(self, extended_addresses: bool) -> Json:
         """What every long form shows at every version."""
         server = self.server
-        shown = {
+        shown: Json = {
             "status": self.status, "tenant_id": server.project_id, "user_id": server.user_id,
             "metadata": server.metadata,
             "hostId": model.host_id(server.project_id, server.host),
@@ -85,7 +85,7 @@ class Parts:
     def extended(self) -> Json:
         """What the long form shows everybody, except after an update below 2.75."""
         server = self.server
-        shown = {
+        shown: Json = {
             "OS-EXT-AZ:availability_zone": server.availability_zone or "",
             "OS-EXT-STS:task_state": lifecycle.task_state(server),
             "OS-EXT-STS:vm_state": lifecycle.vm_state(server),

@@ -9,6 +9,10 @@ from nova_cells.domain import codec, records
 from nova_cells.domain import server as model
 
 t = tables.hosts
+_RECORD = sa.select(t.c.record).where(t.c.name == sa.bindparam("of_name"))
+_RECORDS = sa.select(t.c.record).order_by(t.c.name)
+_SIGNS = sa.select(t.c.name, t.c.up, t.c.heard_at).order_by(t.c.name)
+_HEARD = sa.update(t).where(t.c.name == sa.bindparam("of_name"))
 _host = codec.Unpacker(records.HostRecord)
 
 
@@ -20,12 +24,12 @@ class Hosts:
 
     def get(self, tx: sa.Connection, name: str) -> records.HostRecord | None:
         """One host, by its name within the cell."""
-        data = tx.execute(sa.select(t.c.record).where(t.c.name == name)).scalar()
+        data = tx.execute(_RECORD, {"of_name": name}).scalar()
         return _host(data) if data is not None else None
 
     def all(self, tx: sa.Connection) -> list[records.HostRecord]:
         """Every host, by name."""
-        return [_host(row.record) for row in tx.execute(sa.select(t.c.record).order_by(t.c.name))]
+        return [_host(row.record) for row in tx.execute(_RECORDS)]
 
     def put(self, tx: sa.Connection, host: records.HostRecord, now: float) -> records.HostRecord:
         """Save the next version, and mark it."""
@@ -40,12 +44,11 @@ class Hosts:
 
     def heard(self, tx: sa.Connection, name: str, now: float) -> None:
         """The host spoke.  Not part of its record: it is no news."""
-        tx.execute(sa.update(t).where(t.c.name == name).values(heard_at=now))
+        tx.execute(_HEARD, {"of_name": name, "heard_at": now})
 
     def signs(self, tx: sa.Connection) -> list[tuple[str, bool, float]]:
         """(name, up, heard_at) of every host."""
-        return [tuple(row) for row in tx.execute(
-            sa.select(t.c.name, t.c.up, t.c.heard_at).order_by(t.c.name))]
+        return [tuple(row) for row in tx.execute(_SIGNS)]
 
     def silent(self, tx: sa.Connection, name: str, heard_at: float) -> bool:
         """The host has not spoken since ``heard_at``, and for too long: down.  A compare-and-swap

@@ -32,6 +32,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: int = 0
 
 
+_ROW = sa.select(*(t.c[name] for name in Identity.__struct_fields__))
+
+
 class Facts:
     """The one row about the cell itself."""
 
@@ -48,8 +51,7 @@ class Facts:
 
     def get(self, tx: sa.Connection) -> Identity:
         """The row."""
-        row = tx.execute(sa.select(t)).one()._mapping
-        return Identity(**{key: row[key] for key in Identity.__struct_fields__})
+        return Identity(**tx.execute(_ROW).one()._mapping)
 
     def set(self, tx: sa.Connection, **fields: typing.Any) -> None:
         """Change it."""

@@ -10,6 +10,14 @@ from nova_cells.db import engine
 from nova_cells.db.cell import tables
 
 t = tables.outbox
+# Said once: these run with every change, and making a statement costs more than carrying it out.
+_HERE = (t.c.kind == sa.bindparam("of_kind")) & (t.c.uuid == sa.bindparam("of_uuid"))
+_AGAIN = sa.update(t).where(_HERE)
+_FIRST = sa.insert(t)
+_ARRIVED = sa.delete(t).where(_HERE, (t.c.epoch < sa.bindparam("to_epoch")) | (
+    (t.c.epoch == sa.bindparam("to_epoch")) & (t.c.version <= sa.bindparam("to_version"))))
+_OLDEST = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
+    t.c.marked_at, t.c.kind, t.c.uuid).limit(sa.bindparam("most"))
 
 
 class Outbox:
@@ -18,18 +26,14 @@ class Outbox:
     def mark(self, tx: sa.Connection, kind: str, uuid: str, epoch: int, version: int,
              now: float) -> None:
         """This record, at least at this version, must go up."""
-        here = (t.c.kind == kind) & (t.c.uuid == uuid)
-        if engine.swapped(tx.execute(sa.update(t).where(here).values(
-                epoch=epoch, version=version))):
-            return
-        tx.execute(sa.insert(t).values(kind=kind, uuid=uuid, epoch=epoch, version=version,
-                                       marked_at=now))
+        stamp = {"epoch": epoch, "version": version}
+        if not engine.swapped(tx.execute(_AGAIN, {"of_kind": kind, "of_uuid": uuid, **stamp})):
+            tx.execute(_FIRST, {"kind": kind, "uuid": uuid, "marked_at": now, **stamp})
 
     def clear(self, tx: sa.Connection, kind: str, uuid: str, epoch: int, version: int) -> bool:
         """What was sent has arrived.  A later change stays marked."""
-        return engine.swapped(tx.execute(sa.delete(t).where(
-            t.c.kind == kind, t.c.uuid == uuid,
-            (t.c.epoch < epoch) | ((t.c.epoch == epoch) & (t.c.version <= version)))))
+        return engine.swapped(tx.execute(_ARRIVED, {
+            "of_kind": kind, "of_uuid": uuid, "to_epoch": epoch, "to_version": version}))
 
     def drop(self, tx: sa.Connection, kind: str, uuid: str) -> None:
         """The record itself is gone."""
@@ -37,9 +41,7 @@ class Outbox:
 
     def marks(self, tx: sa.Connection, limit: int) -> list[tuple[str, str, int, int]]:
         """(kind, uuid, epoch, version), longest marked first."""
-        query = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
-            t.c.marked_at, t.c.kind, t.c.uuid).limit(limit)
-        return [tuple(row) for row in tx.execute(query)]
+        return [tuple(row) for row in tx.execute(_OLDEST, {"most": limit})]
 
     def length(self, tx: sa.Connection) -> int:
         """How many records are on their way up."""

@@ -12,6 +12,12 @@ from nova_cells.domain import resources as model
 
 p, i, a = tables.providers, tables.inventories, tables.allocations
 
+_PROVIDER = sa.select(p).where(p.c.uuid == sa.bindparam("of_uuid"))
+_ITEMS = sa.select(i).where(i.c.provider == sa.bindparam("of_uuid"))
+_USED = sa.select(a.c.resource_class, sa.func.sum(a.c.used)).where(
+    a.c.provider == sa.bindparam("of_uuid")).group_by(a.c.resource_class)
+_GENERATIONS = sa.select(p.c.uuid, p.c.generation)
+
 
 class Usage:
     """What one provider has and what of it is taken, at a generation."""
@@ -59,22 +65,20 @@ class Resources:
 
     def provider(self, tx: sa.Connection, uuid: str) -> model.Provider | None:
         """One provider with its inventory."""
-        row = tx.execute(sa.select(p).where(p.c.uuid == uuid)).first()
+        row = tx.execute(_PROVIDER, {"of_uuid": uuid}).first()
         return self._provider(tx, row) if row is not None else None
 
     def generations(self, tx: sa.Connection) -> dict[str, int]:
         """Every provider's generation: cheap to read, tells what else must be read again."""
-        return {row.uuid: row.generation
-                for row in tx.execute(sa.select(p.c.uuid, p.c.generation))}
+        return {row.uuid: row.generation for row in tx.execute(_GENERATIONS)}
 
     def usage(self, tx: sa.Connection, uuid: str) -> Usage | None:
         """What one provider has and what is taken."""
         provider = self.provider(tx, uuid)
         if provider is None:
             return None
-        query = sa.select(a.c.resource_class, sa.func.sum(a.c.used)).where(
-            a.c.provider == uuid).group_by(a.c.resource_class)
-        return Usage(provider, {row[0]: int(row[1]) for row in tx.execute(query)})
+        used = tx.execute(_USED, {"of_uuid": uuid})
+        return Usage(provider, {row[0]: int(row[1]) for row in used})
 
     def claim(self, tx: sa.Connection, server: str, role: str, provider: str, generation: int,
               amounts: dict[str, int]) -> bool:
@@ -108,7 +112,7 @@ class Resources:
         return found
 
     def _provider(self, tx: sa.Connection, row: sa.Row) -> model.Provider:
-        items = tx.execute(sa.select(i).where(i.c.provider == row.uuid))
+        items = tx.execute(_ITEMS, {"of_uuid": row.uuid})
         inventory = {item.resource_class: model.Inventory(
             total=item.total, reserved=item.reserved, min_unit=item.min_unit,
             max_unit=item.max_unit, step_size=item.step_size,

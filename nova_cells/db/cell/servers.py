@@ -23,6 +23,10 @@ ASK_AGAIN = 30.0                 # seconds between two questions of the watchdog
 #: that the view never heard of, and theirs must not win against new ones.
 MARGIN = 1_000_000
 
+_HELD = sa.select(t.c.uuid, t.c.epoch, t.c.version, t.c.confirmed, t.c.op, t.c.began_at, t.c.record)
+_ONE = _HELD.where(t.c.uuid == sa.bindparam("of_uuid"))
+_SORTED = _HELD.order_by(t.c.uuid)
+
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """A server as the cell holds it: the record, and what only the cell needs to know.
@@ -50,12 +54,12 @@ class Servers:
 
     def get(self, tx: sa.Connection, uuid: str) -> Held | None:
         """One server, or its tombstone, or None."""
-        row = tx.execute(self._select().where(t.c.uuid == uuid)).first()
+        row = tx.execute(_ONE, {"of_uuid": uuid}).first()
         return _held(row) if row is not None else None
 
     def many(self, tx: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Held]:
         """Those that match, by uuid."""
-        return [_held(row) for row in tx.execute(self._select().where(*where).order_by(t.c.uuid))]
+        return [_held(row) for row in tx.execute(_SORTED.where(*where))]
 
     def open_on(self, tx: sa.Connection, host: str) -> list[Held]:
         """Those that are doing a verb on this host."""
@@ -183,11 +187,6 @@ class Servers:
     def purge_operations(self, tx: sa.Connection, before: float) -> None:
         """Forget operations that nobody repeats any more."""
         tx.execute(sa.delete(tables.operations).where(tables.operations.c.done_at < before))
-
-    @staticmethod
-    def _select() -> sa.Select:
-        return sa.select(t.c.uuid, t.c.epoch, t.c.version, t.c.confirmed, t.c.op, t.c.began_at,
-                         t.c.record)
 
 
 class Actions:

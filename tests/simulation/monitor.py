@@ -43,6 +43,7 @@ class Monitor:
         self.restored = False
         self._view: dict[str, tuple[int, int]] = {}
         self._cells: dict[str, dict[str, Held]] = {cell: {} for cell in cluster.stores}
+        self._sqlite: dict[object, typing.Any] = {}
         self._changes: dict[object, int] = {}
         self._destroyed: dict[tuple[str, str], tuple[int, int]] = {}
 
@@ -61,8 +62,9 @@ class Monitor:
 
     def _changed(self, database) -> object | None:  # noqa: ANN001
         """The SQLite connection, if anything was written since the last look."""
-        with database.engine.connect() as connection:
-            sqlite = connection.connection.driver_connection
+        if database not in self._sqlite:         # in memory there is one connection, kept
+            self._sqlite[database] = database.engine.raw_connection().driver_connection
+        sqlite = self._sqlite[database]
         count = sqlite.total_changes
         if self._changes.get(database) == count:
             return None

@@ -22,8 +22,9 @@ class Uploads:
                 acks = records.Acks(batch=upload.batch, halted=halted)
             else:
                 cell = self.view.cells.get(tx, sender)
+                held = self._apply(tx, upload, sender, now, cell.resyncing)
                 acks = records.Acks(batch=upload.batch, acks=tuple(
-                    self._one(tx, record, sender, now, cell.resyncing)
+                    self._one(tx, record, sender, now, cell.resyncing, held.get(record.uuid))
                     for record in upload.records))
         return [effects.Cast(address.Cell(sender), acks)]
 
@@ -44,11 +45,28 @@ class Uploads:
             return reason
         return cell.halted
 
-    def _one(self, tx, record: records.Record, sender: str, now: float,
-             resyncing: bool) -> records.Ack:
+    def _apply(self, tx, upload: records.Upload, sender: str, now: float,
+               resyncing: bool) -> dict:  # noqa: ANN001
+        """Everything newer, all at once; what the view holds now, by server."""
+        newest: dict[str, model.Server] = {}
+        for record in upload.records:
+            server = record.server
+            if server is not None and (server.uuid not in newest
+                                       or newest[server.uuid].stamp < server.stamp):
+                newest[server.uuid] = server
+        servers = [newest[uuid] for uuid in sorted(newest)]      # one order: no deadlocks
+        held = self.view.servers.apply_all(tx, servers, sender, now)
+        missing = [server for server in servers if server.uuid not in held]
+        if resyncing and missing:
+            self.view.servers.insert_all(tx, missing, now, sender)
+            held.update(self.view.servers.holdings(tx, [server.uuid for server in missing]))
+        return held
+
+    def _one(self, tx, record: records.Record, sender: str, now: float, resyncing: bool,
+             holding) -> records.Ack:  # noqa: ANN001
         answer, held = "ok", record.version
         if record.server is not None:
-            answer, held = self._server(tx, record.server, sender, now, resyncing)
+            answer, held = self._server(tx, record.server, sender, now, resyncing, holding)
         elif record.host is not None:
             self.view.records.keep_host(tx, sender, record.host, record.version, now)
         elif record.slots is not None:
@@ -60,22 +78,19 @@ class Uploads:
         return records.Ack(kind=record.kind, uuid=record.uuid, epoch=record.epoch,
                            version=record.version, answer=answer, held=held)
 
-    def _server(self, tx, server: model.Server, sender: str, now: float,
-                resyncing: bool) -> tuple[str, int]:
-        """Apply, confirm, or say that it has moved; and the version that the view holds."""
+    def _server(self, tx, server: model.Server, sender: str, now: float, resyncing: bool,
+                holding) -> tuple[str, int]:  # noqa: ANN001
+        """Confirm, adopt, or say that it has moved or is unknown; and the version that the view
+        holds.  ``holding``: what it held once everything newer was applied."""
         servers, placing = self.view.servers, self.view.placing
         if server.deleted:
             self.view.intents.settle(tx, server.uuid, sender, server.epoch)
-        if servers.apply(tx, server, sender, now) or placing.confirm(tx, server, sender, now):
-            return "confirmed", server.version
-        if resyncing and servers.adopt(tx, server, sender, now):
-            return "confirmed", server.version
-        holding = servers.holding(tx, server.uuid)
         if holding is None:
-            if resyncing:
-                servers.insert(tx, server, now, cell=sender, placed=True)
-                return "confirmed", server.version
             return "unknown", 0
         if (holding.cell, holding.epoch, holding.placed) == (sender, server.epoch, True):
             return "confirmed", holding.version
+        if placing.confirm(tx, server, sender, now):
+            return "confirmed", server.version
+        if resyncing and servers.adopt(tx, server, sender, now):
+            return "confirmed", server.version
         return "moved", 0

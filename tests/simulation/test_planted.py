@@ -58,29 +58,30 @@ def _test(name: str):  # noqa: ANN202
 
 # -- the view -------------------------------------------------------------------------------------
 
-def _apply(tx, server, cell, now, *guards):  # noqa: ANN001, ANN002, ANN202
+def _apply_all(self, tx, servers, cell, now, *guards):  # noqa: ANN001, ANN002, ANN202
     t = view_servers.t
-    where = [t.c.uuid == server.uuid, t.c.placed]
-    if "cell" in guards:
-        where.append(t.c.cell == cell)
-    if "epoch" in guards:
-        where.append(t.c.epoch == server.epoch)
-    if "version" in guards:
-        where.append(t.c.version < server.version)
-    return engine.swapped(tx.execute(
-        sa.update(t).where(*where).values(**view_servers.columns(server, now))))
+    for server in servers:
+        where = [t.c.uuid == server.uuid, t.c.placed]
+        if "cell" in guards:
+            where.append(t.c.cell == cell)
+        if "epoch" in guards:
+            where.append(t.c.epoch == server.epoch)
+        if "version" in guards:
+            where.append(t.c.version < server.version)
+        tx.execute(sa.update(t).where(*where).values(**view_servers.columns(server, now)))
+    return self.holdings(tx, [server.uuid for server in servers])
 
 
-@bug(view_servers.Servers, "apply")
-def record_applied_without_its_version(self, tx, server, cell, now):  # noqa: ANN001, ANN201
+@bug(view_servers.Servers, "apply_all")
+def record_applied_without_its_version(self, tx, servers, cell, now):  # noqa: ANN001, ANN201
     """An older record of the same placement wins over a newer one."""
-    return _apply(tx, server, cell, now, "cell", "epoch")
+    return _apply_all(self, tx, servers, cell, now, "cell", "epoch")
 
 
-@bug(view_servers.Servers, "apply")
-def record_applied_without_its_epoch(self, tx, server, cell, now):  # noqa: ANN001, ANN201
+@bug(view_servers.Servers, "apply_all")
+def record_applied_without_its_epoch(self, tx, servers, cell, now):  # noqa: ANN001, ANN201
     """A cell that lost the offer still writes the server's row."""
-    return _apply(tx, server, cell, now, "version")
+    return _apply_all(self, tx, servers, cell, now, "version")
 
 
 @bug(offers.Offers, "confirm")

@@ -11,6 +11,9 @@ from nova_cells.db.view import tables
 from nova_cells.domain import errors
 
 t = tables.cells
+_ALL = sa.select(t).order_by(t.c.name)
+_GET = sa.select(t).where(t.c.uuid == sa.bindparam("of_uuid"))
+_PARENT = sa.select(tables.deployment.c.uuid)
 
 
 class CellRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +39,11 @@ class Cells:
 
     def all(self, tx: sa.Connection) -> list[CellRow]:
         """Every cell, by name."""
-        return [_cell(row) for row in tx.execute(sa.select(t).order_by(t.c.name))]
+        return [_cell(row) for row in tx.execute(_ALL)]
 
     def get(self, tx: sa.Connection, uuid: str) -> CellRow | None:
         """The cell with this uuid."""
-        row = tx.execute(sa.select(t).where(t.c.uuid == uuid)).first()
+        row = tx.execute(_GET, {"of_uuid": uuid}).first()
         return _cell(row) if row is not None else None
 
     def find(self, tx: sa.Connection, name_or_uuid: str) -> CellRow:
@@ -107,7 +110,7 @@ class Cells:
 
     def parent(self, tx: sa.Connection, fresh: str) -> str:
         """Who this API cell is to its children; ``fresh`` is taken the first time."""
-        known = tx.execute(sa.select(tables.deployment.c.uuid)).scalar()
+        known = tx.execute(_PARENT).scalar()
         if known is None:
             tx.execute(sa.insert(tables.deployment).values(id=1, uuid=fresh))
         return known or fresh

@@ -19,6 +19,12 @@ from nova_cells.domain import server as model
 COUNTER = "catalogue"
 _ROWS, _SPECS, _ACCESS = tables.flavors, tables.flavor_extra_specs, tables.flavor_access
 
+_GET = sa.select(_ROWS).where(_ROWS.c.flavorid == sa.bindparam("of_flavorid"))
+_GET_VISIBLE = _GET.where(_ROWS.c.public.is_(True) | _ROWS.c.id.in_(
+    sa.select(_ACCESS.c.flavor).where(_ACCESS.c.project_id == sa.bindparam("of_project"))))
+_SPECS_OF = sa.select(_SPECS).where(
+    _SPECS.c.flavor.in_(sa.bindparam("numbers", expanding=True))).order_by(_SPECS.c.key)
+
 #: What a list may be sorted by (the names that the Compute API takes) -> column.
 SORT_KEYS: dict[str, str] = {
     "flavorid": "flavorid", "id": "id", "name": "name", "vcpus": "vcpus",
@@ -52,10 +58,8 @@ class Flavors:
 
     def get(self, tx: sa.Connection, flavorid: str, project: str | None = None) -> model.Flavor:
         """The flavor, or ``NotFound``; with a project: only if that project may see it."""
-        query = sa.select(_ROWS).where(_ROWS.c.flavorid == flavorid)
-        if project is not None:
-            query = query.where(_visible(project))
-        row = tx.execute(query).one_or_none()
+        row = tx.execute(_GET if project is None else _GET_VISIBLE, {
+            "of_flavorid": flavorid, "of_project": project}).one_or_none()
         if row is None:
             raise _unknown(flavorid)
         return _flavor(row, _specs_of(tx, [row.id]).get(row.id, {}))
@@ -206,8 +210,7 @@ def _after(tx: sa.Connection, query: Query, key: sa.ColumnElement) -> sa.ColumnE
 
 def _specs_of(tx: sa.Connection, numbers: list[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
-    query = sa.select(_SPECS).where(_SPECS.c.flavor.in_(numbers)).order_by(_SPECS.c.key)
-    for row in tx.execute(query) if numbers else ():
+    for row in tx.execute(_SPECS_OF, {"numbers": numbers}) if numbers else ():
         found.setdefault(row.flavor, {})[row.key] = row.value
     return found
 

@@ -17,6 +17,12 @@ t = tables.offers
 _request = codec.Unpacker(boot.BootRequest)
 _secrets = codec.Unpacker(boot.Secrets)
 _origin = codec.Unpacker(commands.Origin)
+_INSERT = sa.insert(t)
+_GET = sa.select(t).where(t.c.server == sa.bindparam("of_server"))
+_CONFIRM = sa.delete(t).where(
+    t.c.server == sa.bindparam("of_server"), t.c.epoch == sa.bindparam("of_epoch"),
+    t.c.cell == sa.bindparam("of_cell"))
+_DEBITS = sa.select(t.c.cell, t.c.shape, sa.func.count()).group_by(t.c.cell, t.c.shape)
 FIRST_RESEND = 5.0               # seconds; doubles up to RESEND
 RESEND = 60.0
 
@@ -51,7 +57,7 @@ class Offers:
 
     def insert(self, tx: sa.Connection, offer: Offer, now: float) -> None:
         """A new offer; it will be sent again unless it is answered."""
-        tx.execute(sa.insert(t).values(
+        tx.execute(_INSERT, dict(
             server=offer.server, epoch=offer.epoch, cell=offer.cell, shape=offer.shape,
             op=offer.op, origin=codec.pack(offer.origin), request=codec.pack(offer.request),
             secrets=self._seal.close(codec.pack(offer.secrets)), tried=json.dumps(offer.tried),
@@ -59,13 +65,13 @@ class Offers:
 
     def get(self, tx: sa.Connection, server: str) -> Offer | None:
         """The offer of this server, if one is open."""
-        row = tx.execute(sa.select(t).where(t.c.server == server)).first()
+        row = tx.execute(_GET, {"of_server": server}).first()
         return self._offer(row) if row is not None else None
 
     def confirm(self, tx: sa.Connection, server: str, epoch: int, cell: str) -> bool:
         """Close the offer for this cell at this epoch.  True for the one that wins."""
-        return engine.swapped(tx.execute(sa.delete(t).where(
-            t.c.server == server, t.c.epoch == epoch, t.c.cell == cell)))
+        return engine.swapped(tx.execute(_CONFIRM, {
+            "of_server": server, "of_epoch": epoch, "of_cell": cell}))
 
     def move(self, tx: sa.Connection, offer: Offer, cell: str, tried: tuple[str, ...],
              now: float) -> Offer | None:
@@ -97,8 +103,7 @@ class Offers:
 
     def debits(self, tx: sa.Connection) -> dict[tuple[str, str], int]:
         """Open offers by (cell, shape): slots that are as good as taken."""
-        query = sa.select(t.c.cell, t.c.shape, sa.func.count()).group_by(t.c.cell, t.c.shape)
-        return {(row[0], row[1]): row[2] for row in tx.execute(query)}
+        return {(row[0], row[1]): row[2] for row in tx.execute(_DEBITS)}
 
     def count(self, tx: sa.Connection, cell: str) -> int:
         """How many are open to a cell."""

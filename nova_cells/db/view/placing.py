@@ -24,11 +24,13 @@ class Placing:
 
     # -- choosing ---------------------------------------------------------------------------
 
-    def places(self, tx: sa.Connection, shape: str, zone: str | None) -> list[choose.Place]:
-        """Every cell as a place: joint slots of the shape less the offers in flight."""
+    def places(self, tx: sa.Connection, shape: str, zone: str | None,
+               named: str | None = None) -> list[choose.Place]:
+        """Every cell as a place: joint slots of the shape less the offers in flight; and its
+        hosts, if one is ``named``."""
         slots, debits = self.records.slots(tx), self.offers.debits(tx)
         hosts: dict[str, set[str]] = {}
-        for _id, cell, record in self.records.hosts(tx):
+        for _id, cell, record in self.records.hosts(tx) if named else ():
             hosts.setdefault(cell, set()).add(record.name)
         places = []
         for cell in self.cells.all(tx):
@@ -55,7 +57,7 @@ class Placing:
             amounts=resources.amounts(server.flavor), shape=shape, only=only,
             zone=server.pinned_availability_zone, forced=request.forced_host,
             tried=frozenset(tried))
-        places = self.places(tx, shape, server.pinned_availability_zone)
+        places = self.places(tx, shape, server.pinned_availability_zone, request.forced_host)
         return choose.choose(asked, places, choose.CELL_FILTERS, choose.more_slots)[0].key
 
     # -- the life of an offer ---------------------------------------------------------------
@@ -64,15 +66,16 @@ class Placing:
                secrets: boot.Secrets, origin: commands.Origin, op: str, now: float,
                sealed: bytes | None) -> tuple[model.Server, list[effects.Effect]]:
         """A new server and its first offer; in error at once if no cell can take it."""
-        self._action(tx, server, origin, op, now)
         try:
             cell = self.choose_cell(tx, server, request, ())
         except errors.NoPlace as problem:
             server = self._nowhere(server, problem.message, now)
             self.servers.insert(tx, server, now, sealed=sealed)
-            self._action(tx, server, origin, op, now, failed=problem.message)
+            self.records.add_action(tx, self._action(server, origin, op, now,
+                                                     failed=problem.message))
             return server, []
         self.servers.insert(tx, server, now, sealed=sealed)
+        self.records.add_action(tx, self._action(server, origin, op, now))
         offer = offering.Offer(
             server=server.uuid, epoch=server.epoch, cell=cell, op=op, origin=origin,
             shape=resources.shape(server.flavor), request=request, secrets=secrets,
@@ -121,7 +124,7 @@ class Placing:
         if self.offers.close(tx, offer.server, offer.epoch):
             failed = self._nowhere(model.replace(server, epoch=offer.epoch + 1), why, now)
             self.servers.own(tx, failed, now, expected=offer.epoch)
-            self._action(tx, failed, offer.origin, offer.op, now, failed=why)
+            self._keep(tx, self._action(failed, offer.origin, offer.op, now, failed=why))
 
     # -- an unplaced server is the API cell's -------------------------------------------------
 
@@ -156,7 +159,7 @@ class Placing:
             raise errors.Stale("the server changed meanwhile")
         if offer is not None:
             self.intents.keep(tx, server.uuid, offer.cell, offer.epoch, op, origin, now)
-        self._action(tx, deleted, origin, op, now, action="delete", done=True)
+        self._keep(tx, self._action(deleted, origin, op, now, action="delete", done=True))
         return True
 
     # -- in words -------------------------------------------------------------------------------
@@ -166,17 +169,19 @@ class Placing:
         fault = model.Fault(code=NO_VALID_HOST, message=why, created_at=now)
         return model.replace(lifecycle.fail(server, now, fault), version=0)
 
-    def _action(self, tx: sa.Connection, server: model.Server, origin: commands.Origin, op: str,
-                now: float, *, action: str = "create", failed: str | None = None,
-                done: bool = False) -> None:
+    def _keep(self, tx: sa.Connection, record: commands.ActionRecord) -> None:
+        self.records.keep_action(tx, record, record.version)
+
+    def _action(self, server: model.Server, origin: commands.Origin, op: str, now: float, *,
+                action: str = "create", failed: str | None = None,
+                done: bool = False) -> commands.ActionRecord:
         """The instance action as far as the API cell knows it; a child's record replaces it."""
         event = ()
         if failed:
             event = (commands.Event(name="schedule_and_build_instances", start=now, finish=now,
                                     result="Error", details=failed),)
-        record = commands.ActionRecord(
+        return commands.ActionRecord(
             uuid=op, server=server.uuid, epoch=server.epoch, version=1 if failed or done else 0,
             action=action, request_id=origin.request_id, user_id=origin.user_id,
             project_id=origin.project_id, start=now, updated=now,
             message="Error" if failed else None, events=event)
-        self.records.keep_action(tx, record, record.version)

@@ -36,6 +36,15 @@ RESOURCES: dict[str, str | None] = {
 }
 
 
+_classes, _own, _turns = tables.quota_classes, tables.quota_limits, tables.quota_guards
+_CLASS_LIMITS = sa.select(_classes.c.resource, _classes.c.hard_limit).where(
+    _classes.c.name == sa.bindparam("of_name"))
+_OWN_LIMITS = sa.select(_own.c.resource, _own.c.hard_limit).where(
+    _own.c.project_id == sa.bindparam("of_project"), _own.c.user_id == sa.bindparam("of_user"))
+_TURN = sa.update(_turns).where(_turns.c.scope == sa.bindparam("of_scope")).values(
+    turn=_turns.c.turn + 1)
+
+
 class Usage(typing.NamedTuple):
     """How much of a resource is taken by rows, and by operations under way."""
 
@@ -59,8 +68,7 @@ class Quota:
 
     def class_limits(self, tx: sa.Connection, name: str = DEFAULT_CLASS) -> dict[str, int]:
         """Resource -> limit of a quota class; what it does not say is the option's default."""
-        table = tables.quota_classes.c
-        return self.defaults | _limits(tx, table.resource, table.hard_limit, table.name == name)
+        return self.defaults | _limits(tx.execute(_CLASS_LIMITS, {"of_name": name}))
 
     def project_limits(self, tx: sa.Connection, project: str) -> dict[str, int]:
         """Resource -> limit of a project as a whole."""
@@ -100,10 +108,9 @@ class Quota:
 
         Key pairs belong to a user, so a project as a whole has none.
         """
-        rows, held = tables.servers.c, tables.reservations.c
-        used = _sums(tx, (sa.func.count(), rows.vcpus, rows.ram_mb), rows, project, user,
-                     rows.counted == sa.true())
-        reserved = _sums(tx, (held.instances, held.cores, held.ram), held, project, user)
+        whose = {"of_project": project, "of_user": user}
+        used, reserved = ([int(value) for value in tx.execute(query[bool(user)], whose).one()]
+                          for query in (_USED, _RESERVED))
         found = dict.fromkeys(RESOURCES, Usage(0))
         found.update({name: Usage(used[n], reserved[n]) for n, name in enumerate(COUNTED)})
         if user:
@@ -153,15 +160,13 @@ class Quota:
 
 def take_turn(tx: sa.Connection, scope: str) -> None:
     """Write the guard row of a scope: whoever else wants it waits until we commit."""
-    table = tables.quota_guards
-    turn = table.update().where(table.c.scope == scope).values(turn=table.c.turn + 1)
-    if tx.execute(turn).rowcount:
+    if tx.execute(_TURN, {"of_scope": scope}).rowcount:
         return
     try:
         with tx.begin_nested():
-            tx.execute(table.insert().values(scope=scope, turn=1))
+            tx.execute(sa.insert(_turns), {"scope": scope, "turn": 1})
     except db_exc.DBDuplicateEntry:              # somebody made the row in between
-        tx.execute(turn)
+        tx.execute(_TURN, {"of_scope": scope})
 
 
 def _fit(wanted: dict[str, int], usage: dict[str, Usage], limits: dict[str, int]) -> None:
@@ -184,27 +189,26 @@ def _known(resource: str) -> str:
     return resource
 
 
-def _limits(tx: sa.Connection, resource: sa.Column, limit: sa.Column,
-            which: sa.ColumnElement[bool]) -> dict[str, int]:
-    rows = tx.execute(sa.select(resource, limit).where(which))
+def _limits(rows: collections.abc.Iterable) -> dict[str, int]:
     return {name: value for name, value in rows if name in RESOURCES}
 
 
 def _own_limits(tx: sa.Connection, project: str, user: str) -> dict[str, int]:
-    table = tables.quota_limits.c
-    return _limits(tx, table.resource, table.hard_limit,
-                   (table.project_id == project) & (table.user_id == user))
+    return _limits(tx.execute(_OWN_LIMITS, {"of_project": project, "of_user": user}))
 
 
-def _sums(tx: sa.Connection, amounts: tuple, columns: typing.Any, project: str,
-          user: str | None, *which: sa.ColumnElement[bool]) -> list[int]:
-    """The sums of columns over the rows of a project, or of a user in it."""
+def _sums(amounts: tuple, columns: typing.Any,
+          *which: sa.ColumnElement[bool]) -> tuple[sa.Select, sa.Select]:
+    """Sums of columns over the rows of a project, and of a user in it."""
     sums = [amount if isinstance(amount, sa.sql.functions.FunctionElement)
             else sa.func.coalesce(sa.func.sum(amount), 0) for amount in amounts]
-    query = sa.select(*sums).where(columns.project_id == project, *which)
-    if user:
-        query = query.where(columns.user_id == user)
-    return [int(value) for value in tx.execute(query).one()]
+    query = sa.select(*sums).where(columns.project_id == sa.bindparam("of_project"), *which)
+    return query, query.where(columns.user_id == sa.bindparam("of_user"))
+
+
+_USED = _sums((sa.func.count(), tables.servers.c.vcpus, tables.servers.c.ram_mb),
+              tables.servers.c, tables.servers.c.counted == sa.true())
+_RESERVED = _sums(tuple(tables.reservations.c[name] for name in COUNTED), tables.reservations.c)
 
 
 def _put(tx: sa.Connection, table: sa.Table, value: int, **key: str) -> None:

@@ -13,17 +13,35 @@ _action = codec.Unpacker(commands.ActionRecord)
 _slots = codec.Unpacker(records.SlotsRecord)
 
 
-def _keep(tx: sa.Connection, table: sa.Table, known: sa.ColumnElement[bool],
-          version: int, values: dict, insert: dict) -> None:
+class _Kind:
+    """The statements that keep the newest of one kind, made once.  ``key``: columns that say
+    which one; an update's other columns are those of the values that are handed in."""
+
+    def __init__(self, table: sa.Table, *key: str) -> None:
+        known = sa.and_(*(table.c[name] == sa.bindparam(f"of_{name}") for name in key))
+        self.update = sa.update(table).where(known, table.c.version < sa.bindparam("of_version"))
+        self.known = sa.select(table.c.version).where(known)
+        self.insert = sa.insert(table)
+
+
+_HOSTS, _SLOTS = _Kind(hosts, "uuid", "cell"), _Kind(slots, "cell")
+_ACTIONS = _Kind(actions, "uuid")
+_ALL_HOSTS = sa.select(hosts.c.id, hosts.c.cell, hosts.c.record).order_by(hosts.c.id)
+_ALL_SLOTS = sa.select(slots.c.cell, slots.c.record)
+
+
+def _keep(tx: sa.Connection, kind: _Kind, version: int, key: dict, values: dict,
+          insert: dict) -> None:
     """Update if newer, else insert if missing; MySQL has no conditional upsert."""
-    if engine.swapped(tx.execute(sa.update(table).where(
-            known, table.c.version < version).values(version=version, **values))):
+    which = {f"of_{name}": value for name, value in key.items()}
+    values = {"version": version, **values}
+    if engine.swapped(tx.execute(kind.update, {**which, "of_version": version, **values})):
         return
-    if tx.execute(sa.select(table.c.version).where(known)).first() is not None:
+    if tx.execute(kind.known, which).first() is not None:
         return
     try:
         with tx.begin_nested():
-            tx.execute(sa.insert(table).values(version=version, **values, **insert))
+            tx.execute(kind.insert, {**key, **values, **insert})
     except db_exc.DBDuplicateEntry:
         pass                     # another collector inserted it; the record comes again
 
@@ -34,24 +52,24 @@ class Records:
     def keep_host(self, tx: sa.Connection, cell: str, record: records.HostRecord, version: int,
                   now: float) -> None:
         """A compute host of a cell."""
-        _keep(tx, hosts, (hosts.c.uuid == record.uuid) & (hosts.c.cell == cell), version,
-              {"record": codec.pack(record), "applied_at": now, "name": record.name},
-              {"uuid": record.uuid, "cell": cell})
+        _keep(tx, _HOSTS, version, {"uuid": record.uuid, "cell": cell},
+              {"record": codec.pack(record), "applied_at": now, "name": record.name}, {})
 
     def keep_slots(self, tx: sa.Connection, cell: str, record: records.SlotsRecord,
                    version: int) -> None:
         """How many more servers a cell could take."""
-        _keep(tx, slots, slots.c.cell == cell, version, {"record": codec.pack(record)},
-              {"cell": cell})
+        _keep(tx, _SLOTS, version, {"cell": cell}, {"record": codec.pack(record)}, {})
 
     def keep_action(self, tx: sa.Connection, record: commands.ActionRecord,
                     version: int) -> None:
         """An instance action."""
-        _keep(tx, actions, actions.c.uuid == record.uuid, version,
-              {"record": codec.pack(record), "updated_at": record.updated or record.start,
-               "epoch": record.epoch},
-              {"uuid": record.uuid, "server": record.server, "request_id": record.request_id,
-               "started_at": record.start})
+        _keep(tx, _ACTIONS, version, {"uuid": record.uuid}, *_action_values(record))
+
+    def add_action(self, tx: sa.Connection, record: commands.ActionRecord) -> None:
+        """An instance action of an operation that has just got its name."""
+        values, insert = _action_values(record)
+        tx.execute(_ACTIONS.insert, {"uuid": record.uuid, "version": record.version, **values,
+                                     **insert})
 
     def actions_of(self, tx: sa.Connection, server: str) -> list[commands.ActionRecord]:
         """A server's actions, newest first."""
@@ -61,12 +79,16 @@ class Records:
 
     def hosts(self, tx: sa.Connection) -> list[tuple[int, str, records.HostRecord]]:
         """(id, cell, record) of every host, by id."""
-        query = sa.select(hosts.c.id, hosts.c.cell, hosts.c.record).order_by(hosts.c.id)
-        return [(row.id, row.cell, _host(row.record)) for row in tx.execute(query)]
+        return [(row.id, row.cell, _host(row.record)) for row in tx.execute(_ALL_HOSTS)]
 
     def slots(self, tx: sa.Connection) -> dict[str, records.SlotsRecord]:
         """The slots of every cell that has counted them."""
-        return {row.cell: _slots(row.record)
-                for row in tx.execute(sa.select(slots.c.cell, slots.c.record))}
+        return {row.cell: _slots(row.record) for row in tx.execute(_ALL_SLOTS)}
 
 
+def _action_values(record: commands.ActionRecord) -> tuple[dict, dict]:
+    """Columns that every newer record sets, and those that only the first does."""
+    return ({"record": codec.pack(record), "updated_at": record.updated or record.start,
+             "epoch": record.epoch},
+            {"server": record.server, "request_id": record.request_id,
+             "started_at": record.start})

@@ -16,6 +16,27 @@ from nova_cells.domain import server as model
 t = tables.servers
 unpack = codec.Unpacker(model.Server)
 
+# Said once: making a statement costs more than carrying it out.  What is not a column's name
+# is a condition's parameter; the columns to be set are those of the values that are handed in.
+_uuid, _cell, _epoch, _version = (sa.bindparam(f"of_{name}") for name in (
+    "uuid", "cell", "epoch", "version"))
+_ROW = sa.select(t).where(t.c.uuid == _uuid)
+_RECORD = sa.select(t.c.record).where(t.c.uuid == _uuid)
+_HOLDING = sa.select(t.c.uuid, t.c.cell, t.c.epoch, t.c.version, t.c.placed)
+_HOLDING_ONE = _HOLDING.where(t.c.uuid == _uuid)
+_HOLDING_SOME = _HOLDING.where(t.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+_INSERT = sa.insert(t)
+_APPLY = sa.update(t).where(t.c.uuid == _uuid, t.c.cell == _cell, t.c.placed,
+                            t.c.epoch == _epoch, t.c.version < _version)
+_PLACE = sa.update(t).where(t.c.uuid == _uuid, ~t.c.placed)
+_ADOPT = sa.update(t).where(t.c.uuid == _uuid, t.c.cell == _cell, (t.c.epoch < _epoch) | (
+    (t.c.epoch == _epoch) & (t.c.version < _version)))
+_OWN = sa.update(t).where(t.c.uuid == _uuid, ~t.c.placed, t.c.epoch == _epoch)
+_metadata, _tags = tables.server_metadata, tables.server_tags
+_NO_METADATA = sa.delete(_metadata).where(_metadata.c.server == _uuid)
+_NO_TAGS = sa.delete(_tags).where(_tags.c.server == _uuid)
+_ADD_METADATA, _ADD_TAGS = sa.insert(_metadata), sa.insert(_tags)
+
 
 def columns(server: model.Server, now: float) -> dict[str, typing.Any]:
     """The row of a server: every indexed column, the document's fragments, the record."""
@@ -52,56 +73,74 @@ class Servers:
 
     def row(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
         """The whole row, or None."""
-        return tx.execute(sa.select(t).where(t.c.uuid == uuid)).first()
+        return tx.execute(_ROW, {"of_uuid": uuid}).first()
 
     def record(self, tx: sa.Connection, uuid: str) -> model.Server | None:
         """The record, or None."""
-        data = tx.execute(sa.select(t.c.record).where(t.c.uuid == uuid)).scalar()
+        data = tx.execute(_RECORD, {"of_uuid": uuid}).scalar()
         return unpack(data) if data is not None else None
 
     def insert(self, tx: sa.Connection, server: model.Server, now: float, *,
                cell: str | None = None, placed: bool = False,
                sealed: bytes | None = None) -> None:
         """A server that the view has never seen."""
-        tx.execute(sa.insert(t).values(uuid=server.uuid, cell=cell, placed=placed, sealed=sealed,
-                                       **columns(server, now)))
-        self._index(tx, server, fresh=True)
+        tx.execute(_INSERT, {"uuid": server.uuid, "cell": cell, "placed": placed,
+                             "sealed": sealed, **columns(server, now)})
+        self._index(tx, [server], fresh=True)
+
+    def insert_all(self, tx: sa.Connection, servers: list[model.Server], now: float,
+                   cell: str) -> None:
+        """Placed servers of a cell that the view has never seen."""
+        tx.execute(_INSERT, [{"uuid": server.uuid, "cell": cell, "placed": True, "sealed": None,
+                              **columns(server, now)} for server in servers])
+        self._index(tx, servers, fresh=True)
 
     def apply(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> bool:
         """Keep the newest, from the cell that holds the epoch.  Safe with anything, in any order,
         any number of times.  True if this record was newer."""
-        newer = ((t.c.uuid == server.uuid) & (t.c.cell == cell) & t.c.placed
-                 & (t.c.epoch == server.epoch) & (t.c.version < server.version))
-        result = tx.execute(sa.update(t).where(newer).values(**columns(server, now)))
+        result = tx.execute(_APPLY, {**_stamp(server, cell), **columns(server, now)})
         if engine.swapped(result):
-            self._index(tx, server)
+            self._index(tx, [server])
             return True
         return False
 
+    def apply_all(self, tx: sa.Connection, servers: list[model.Server], cell: str,
+                  now: float) -> dict[str, sa.Row]:
+        """``apply`` for many; no server twice.  What the view holds of each of them now, as
+        ``holding`` has it."""
+        if not servers:
+            return {}
+        tx.execute(_APPLY, [{**_stamp(server, cell), **columns(server, now)}
+                            for server in servers])
+        held = self.holdings(tx, [server.uuid for server in servers])
+        self._index(tx, [server for server in servers if server.uuid in held
+                         and (cell, True, *server.stamp) == (
+                             held[server.uuid].cell, held[server.uuid].placed,
+                             held[server.uuid].epoch, held[server.uuid].version)])
+        return held
+
     def place(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> None:
         """The offer was confirmed (the caller won that swap): the cell owns it from here."""
-        tx.execute(sa.update(t).where(t.c.uuid == server.uuid, ~t.c.placed).values(
-            cell=cell, placed=True, **columns(server, now)))
-        self._index(tx, server)
+        tx.execute(_PLACE, {"of_uuid": server.uuid, "cell": cell, "placed": True,
+                            **columns(server, now)})
+        self._index(tx, [server])
 
     def adopt(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> bool:
         """A record that the child's word alone makes true (resync): newer epochs and versions
         win, rows of other cells stay.  True if it was taken."""
-        newer = ((t.c.uuid == server.uuid) & (t.c.cell == cell)
-                 & ((t.c.epoch < server.epoch)
-                    | ((t.c.epoch == server.epoch) & (t.c.version < server.version))))
-        result = tx.execute(sa.update(t).where(newer).values(placed=True, **columns(server, now)))
+        result = tx.execute(_ADOPT, {**_stamp(server, cell), "placed": True,
+                                     **columns(server, now)})
         if engine.swapped(result):
-            self._index(tx, server)
+            self._index(tx, [server])
         return engine.swapped(result)
 
     def own(self, tx: sa.Connection, server: model.Server, now: float, expected: int) -> bool:
         """The API cell changes a server that is in no cell: the next epoch, by compare-and-swap
         on the last.  True if nobody was faster."""
-        mine = (t.c.uuid == server.uuid) & ~t.c.placed & (t.c.epoch == expected)
-        result = tx.execute(sa.update(t).where(mine).values(**columns(server, now)))
+        result = tx.execute(_OWN, {"of_uuid": server.uuid, "of_epoch": expected,
+                                   **columns(server, now)})
         if engine.swapped(result):
-            self._index(tx, server)
+            self._index(tx, [server])
         return engine.swapped(result)
 
     def show_deleting(self, tx: sa.Connection, uuid: str, now: float) -> None:
@@ -115,9 +154,12 @@ class Servers:
                                               **columns(shown, now)))
 
     def holding(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
-        """cell, epoch, version, placed: what decides about a record."""
-        return tx.execute(sa.select(t.c.cell, t.c.epoch, t.c.version, t.c.placed).where(
-            t.c.uuid == uuid)).first()
+        """uuid, cell, epoch, version, placed: what decides about a record."""
+        return tx.execute(_HOLDING_ONE, {"of_uuid": uuid}).first()
+
+    def holdings(self, tx: sa.Connection, uuids: list[str]) -> dict[str, sa.Row]:
+        """``holding`` of many, by uuid."""
+        return {row.uuid: row for row in tx.execute(_HOLDING_SOME, {"uuids": uuids})}
 
     def stamps(self, tx: sa.Connection, cell: str, bucket: int | None = None,
                living: bool = True) -> list[tuple[str, int, int]]:
@@ -142,14 +184,23 @@ class Servers:
                                                     t.c.host != "", ~t.c.deleted)
         return [tuple(row) for row in tx.execute(query)]
 
-    def _index(self, tx: sa.Connection, server: model.Server, fresh: bool = False) -> None:
+    def _index(self, tx: sa.Connection, servers: list[model.Server],
+               fresh: bool = False) -> None:
         """Metadata and tags, for their filters."""
-        for table, rows in (
-                (tables.server_metadata, [{"server": server.uuid, "key": key, "value": value}
-                                          for key, value in server.metadata.items()]),
-                (tables.server_tags, [{"server": server.uuid, "tag": tag}
-                                      for tag in server.tags])):
-            if not fresh:
-                tx.execute(sa.delete(table).where(table.c.server == server.uuid))
+        mine = [{"of_uuid": server.uuid} for server in servers]
+        for forget, add, rows in (
+                (_NO_METADATA, _ADD_METADATA, [
+                    {"server": server.uuid, "key": key, "value": value}
+                    for server in servers for key, value in server.metadata.items()]),
+                (_NO_TAGS, _ADD_TAGS, [{"server": server.uuid, "tag": tag}
+                                       for server in servers for tag in server.tags])):
+            if mine and not fresh:
+                tx.execute(forget, mine)
             if rows:
-                tx.execute(sa.insert(table), rows)
+                tx.execute(add, rows)
+
+
+def _stamp(server: model.Server, cell: str) -> dict[str, typing.Any]:
+    """What the conditions compare a row with."""
+    return {"of_uuid": server.uuid, "of_cell": cell, "of_epoch": server.epoch,
+            "of_version": server.version}

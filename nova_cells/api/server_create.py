@@ -120,7 +120,7 @@ def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Ask
     hints = (request.body.get("os:scheduler_hints")
              or request.body.get("OS-SCH-HNT:scheduler_hints") or {})
     with view.read() as tx:
-        flavor = _find_flavor(request, tx, given)
+        flavor = find_flavor(request, tx, given)
         key = _find_key(request, tx, given)
         if given.get("metadata") or given.get("personality"):
             _within_limits(view.quota.limits(tx, who.project_id, who.user_id), given)
@@ -165,7 +165,8 @@ def _is_root_image(device: dict, given: dict) -> bool:
             and device.get("uuid") == given.get("imageRef"))
 
 
-def _find_flavor(request: typing.Any, tx: typing.Any, given: dict) -> model.Flavor:
+def find_flavor(request: typing.Any, tx: typing.Any, given: dict) -> model.Flavor:
+    """The flavor that ``flavorRef`` names, if the asker may use it; ``Invalid`` if not."""
     reference = str(given["flavorRef"]).rpartition("/")[2]
     project = None if request.admin else request.context.project_id or ""
     try:

@@ -9,7 +9,7 @@ action".
 
 import typing
 
-from nova_cells.api import faults, found, policy, shapes
+from nova_cells.api import faults, found, policy, server_create, shapes
 from nova_cells.api.catalogue import Action
 from nova_cells.api.shapes import Shape, optional
 from nova_cells.domain import errors
@@ -93,10 +93,28 @@ def force_delete(request: typing.Any) -> None:
                                                     force=True))
 
 
+def _flavor_exists(request: typing.Any) -> None:
+    with request.services.view.read() as tx:
+        server_create.find_flavor(request, tx, request.body["resize"])
+
+
+def _image_exists(request: typing.Any) -> None:
+    try:
+        request.services.images.facts(request.body["rebuild"]["imageRef"],
+                                      request.context.auth_token)
+    except (errors.NotFound, errors.Conflict):
+        raise errors.Invalid("Cannot find image for rebuild") from None
+
+
+_NAMED = {"resize": _flavor_exists, "rebuild": _image_exists}    # what a body names must be there
+
+
 def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
     """A handler of a verb that nothing here can do yet."""
     def handler(request: typing.Any) -> None:
         _allowed(request, rule)
+        if request.action.key in _NAMED:
+            _NAMED[request.action.key](request)
         raise errors.Unsupported(f"{request.action.key} is not supported by this deployment "
                                  f"(capability: {capability}).")
     return handler

@@ -232,6 +232,7 @@ positive = integer(1)
 non_negative = integer(0)
 #: A name as people give it: 1 to 255 characters that can be printed, no blanks at its ends.
 name: Schema = {"type": "string", "minLength": 1, "maxLength": 255, "format": "name"}
+name_or_null: Schema = {"oneOf": [name, {"type": "null"}]}
 #: The same, blanks at its ends allowed (they are stripped).
 lax_name: Schema = {"type": "string", "minLength": 1, "maxLength": 255, "format": "lax_name"}
 hostname: Schema = {"type": "string", "minLength": 1, "maxLength": 255,

@@ -169,7 +169,8 @@ class Changes:
         self._store.actions.put(tx, _action(message, server, action, now), now)
 
 
-UPDATABLE = ("name", "description", "hostname", "access_ip_v4", "access_ip_v6", "disk_config")
+UPDATABLE = ("name", "description", "hostname", "access_ip_v4", "access_ip_v6", "disk_config",
+             "pinned_availability_zone")
 
 
 def _action(message: commands.Command, server: model.Server, action: str,

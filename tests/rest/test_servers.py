@@ -237,6 +237,24 @@ class Changing(base.RestCase):
         self.assertEqual(400, self.ask("PUT", f"/servers/{uuid}", {"server": {
             "description": "x"}}).status)
 
+    def test_unpinned_and_pinned_again(self):
+        """2.104: a server is freed from its zone, and bound again only to where it is."""
+        uuid = self.create(availability_zone="nova", version="2.104")
+
+        def pin(zone, version="2.104"):
+            return self.ask("PUT", f"/servers/{uuid}",
+                            {"server": {"pinned_availability_zone": zone}}, version=version)
+        for zone in (None, None, "nova", "nova"):
+            answer = pin(zone)
+            self.assertEqual(200, answer.status, answer.text)
+            self.assertEqual(zone, answer.json["server"]["pinned_availability_zone"])
+            shown = self.ask("GET", f"/servers/{uuid}", version="2.104").json["server"]
+            self.assertEqual((zone, "nova"), (shown["pinned_availability_zone"],
+                                              shown["OS-EXT-AZ:availability_zone"]))
+        for zone in ("elsewhere", "", 4):
+            self.assertEqual(400, pin(zone).status)
+        self.assertEqual(400, pin(None, version="2.103").status)
+
     def test_update_before_it_is_placed(self):
         uuid = self.create(run=False)
         answer = self.ask("PUT", f"/servers/{uuid}", {"server": {"name": "new"}})

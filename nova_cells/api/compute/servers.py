@@ -17,7 +17,7 @@ from nova_cells.api.catalogue import Action
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import Query, Shape, optional
 from nova_cells.db.view import listing
-from nova_cells.domain import document, rendering
+from nova_cells.domain import document, errors, rendering
 
 PREFIX = "os_compute_api:servers"
 _DOC, _CELL = listing.DOC, listing.CELL
@@ -166,13 +166,18 @@ def update(request: typing.Any) -> dict | bytes:
     given = request.body["server"]
     names = {"name": "name", "description": "description", "hostname": "hostname",
              "accessIPv4": "access_ip_v4", "accessIPv6": "access_ip_v6",
-             "OS-DCF:diskConfig": "disk_config"}
+             "OS-DCF:diskConfig": "disk_config",
+             "pinned_availability_zone": "pinned_availability_zone"}
     fields = {names[key]: value for key, value in given.items() if key in names}
     if "name" in fields:
         fields["name"] = fields["name"].strip()
     if "access_ip_v6" in fields:
         fields["access_ip_v6"] = formats.address(fields["access_ip_v6"])
     record = found.unpack(row.record)
+    zone = fields.get("pinned_availability_zone")
+    if zone is not None and zone != record.availability_zone:
+        raise errors.Invalid(f"Instance {row.uuid} can be pinned only to the availability zone "
+                             f"in which it is.")
     if fields:
         services = request.services
         order = services.orders.update(row.uuid, fields, request.origin, services.now())
@@ -199,7 +204,8 @@ _update = Shape(server=Shape(
     name=optional(shapes.name), accessIPv4=optional(shapes.string(format="ipv4")),
     accessIPv6=optional(shapes.string(format="ipv6")),
 ).since("2.19", description=optional(shapes.description))
- .since("2.90", hostname=optional(shapes.hostname)))
+ .since("2.90", hostname=optional(shapes.hostname))
+ .since("2.104", pinned_availability_zone=optional(shapes.name_or_null)))
 _nothing = Query(strict="2.75")
 
 ACTIONS = (

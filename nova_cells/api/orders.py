@@ -20,7 +20,7 @@ TRIES = 8                        # swaps lost in a row before the caller is told
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
 
-    budget: float = 30.0             # how long a user waits for a cell
+    budget: float = 15.0             # how long a user waits for a cell
     delete_budget: float = 5.0       # a delete that is not answered is kept instead
 
 

@@ -9,7 +9,7 @@ way round.  Everything that must survive is in the databases, so kill -9 at any 
 import time
 
 from nova_cells import clock as clocks
-from nova_cells.api import app
+from nova_cells.api import app, orders
 from nova_cells.cmd import apicell, childcell, laptop, web
 from nova_cells.conf import standalone as options
 from nova_cells.domain import errors
@@ -62,8 +62,11 @@ class Deployment:
             if cell.plan.name not in self._without:
                 self._started.append(cell)
                 cell.start()
-        application = app.loadapp(self._conf, self._api.view, self._api.client, room, self._clock,
-                                  self._ids)
+        patience = orders.Settings(budget=self._conf.rpc.budget,
+                                   delete_budget=self._conf.rpc.delete_budget)
+        application = app.loadapp(
+            self._conf, self._api.view, self._api.client, room, self._clock, self._ids,
+            orders=orders.Orders(self._api.view, self._ids, patience))
         if self._conf.api.auth_strategy == "noauth2" and hasattr(room, "list"):
             application = laptop.Laptop(application, room)
         self._web = web.WebServer(application, listening, self._conf.standalone.threads)

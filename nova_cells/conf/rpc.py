@@ -8,6 +8,9 @@ RPC = [
     cfg.FloatOpt("budget", default=15.0, min=0.1,
                  help="Seconds that the API waits for a cell's answer before it says that the "
                       "cell does not answer (503)."),
+    cfg.FloatOpt("delete_budget", default=5.0, min=0.1,
+                 help="Seconds that the API waits for a cell's answer to a delete before it keeps "
+                      "the order for the cell and answers 204."),
     cfg.FloatOpt("forward_budget", default=10.0, min=0.1,
                  help="Seconds that a cell waits for a host when it hands a question on. Should "
                       "be less than budget, so that the user hears which host was silent."),

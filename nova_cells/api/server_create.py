@@ -68,7 +68,8 @@ _server = Shape(
      "uniqueItems": True}),
 ).since("2.74", host=optional(shapes.string(1, 255)),
         hypervisor_hostname=optional(shapes.string(1, 255)),
-).since("2.90", hostname=optional(shapes.hostname))
+).since("2.90", hostname=optional(shapes.hostname),
+).since("2.94", hostname=optional(shapes.full_hostname))
 
 SHAPE = Shape({"os:scheduler_hints": optional(_hints), "OS-SCH-HNT:scheduler_hints":
                optional(_hints)}, server=_server)

@@ -235,8 +235,11 @@ name: Schema = {"type": "string", "minLength": 1, "maxLength": 255, "format": "n
 name_or_null: Schema = {"oneOf": [name, {"type": "null"}]}
 #: The same, blanks at its ends allowed (they are stripped).
 lax_name: Schema = {"type": "string", "minLength": 1, "maxLength": 255, "format": "lax_name"}
-hostname: Schema = {"type": "string", "minLength": 1, "maxLength": 255,
-                    "pattern": "^[a-zA-Z0-9-._]*$"}
+#: What a guest calls itself: one label; from 2.94 the whole name with its domain.
+hostname: Schema = {"type": "string", "minLength": 2, "maxLength": 63,
+                    "pattern": "^[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]$"}
+full_hostname: Schema = {"type": "string", "minLength": 2, "maxLength": 255,
+                         "pattern": "^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]$"}
 description: Schema = {"type": ["string", "null"], "minLength": 0, "maxLength": 255,
                        "format": "description"}
 metadata: Schema = {"type": "object", "additionalProperties": False,

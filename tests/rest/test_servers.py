@@ -150,6 +150,12 @@ class Create(base.RestCase):
         self.child.down = True
         self.assertEqual(202, self.post().status)
 
+    def test_a_host_name_by_itself(self):
+        for version, name, status in (
+                ("2.89", "www", 400), ("2.90", "www", 202), ("2.90", "www.example.org", 400),
+                ("2.94", "www.example.org", 202), ("2.94", "-x-", 400), ("2.94", "a_b", 400)):
+            self.assertEqual(status, self.post(version, hostname=name).status, (version, name))
+
     def test_a_host_name_from_a_name(self):
         for name, wanted in (("Web Server_1", "web-server-1"), ("ümläut", "mlut"),
                              ("x" * 100, "x" * 63)):

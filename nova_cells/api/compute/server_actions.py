@@ -168,7 +168,8 @@ _rebuild = Shape(rebuild=Shape(
 ).since("2.57", personality=shapes.REMOVED, user_data=optional(
     {"type": ["string", "null"], "maxLength": 65535, "format": "base64"}),
 ).since("2.63", trusted_image_certificates=optional({"type": ["array", "null"]}),
-).since("2.90", hostname=optional(shapes.hostname)))
+).since("2.90", hostname=optional(shapes.hostname),
+).since("2.94", hostname=optional(shapes.full_hostname)))
 _resize = _fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
 _image = _fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
 _backup = _fields("createBackup", name=shapes.name, backup_type=shapes.string(),

@@ -205,6 +205,7 @@ _update = Shape(server=Shape(
     accessIPv6=optional(shapes.string(format="ipv6")),
 ).since("2.19", description=optional(shapes.description))
  .since("2.90", hostname=optional(shapes.hostname))
+ .since("2.94", hostname=optional(shapes.full_hostname))
  .since("2.104", pinned_availability_zone=optional(shapes.name_or_null)))
 _nothing = Query(strict="2.75")
 

@@ -93,11 +93,12 @@ def _truth(text: str, name: str) -> bool:
 
 
 def _tenants(request: typing.Any, given: dict, listed: str, asked: dict) -> None:
-    """Own project only, unless all were asked for and policy allows it."""
+    """Own project only, unless all were asked for and policy allows it; only then does a project
+    that is named count."""
     named = given.pop("tenant_id", None) or given.pop("project_id", None)
     given.pop("project_id", None)
     word = _last(given, "all_tenants")
-    everyone = named is not None if word is None else word == "" or _truth(word, "all_tenants")
+    everyone = word is not None and (word == "" or _truth(word, "all_tenants"))
     if not everyone:
         asked["equal"]["project_id"] = [request.context.project_id]
         return

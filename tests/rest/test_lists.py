@@ -30,7 +30,11 @@ class Lists(base.RestCase):
                                                                   token=base.ADMIN))
         self.assertEqual(["fox", "cat", "bee", "ant"], self.names("all_tenants",
                                                                   token=base.ADMIN))
-        self.assertEqual(["fox"], self.names("tenant_id=bananas", token=base.ADMIN))
+        own = self.names("", token=base.ADMIN)
+        self.assertNotIn("fox", own)
+        for words in ("tenant_id=bananas", "project_id=bananas", "all_tenants=0&tenant_id=bananas"):
+            self.assertEqual(own, self.names(words, token=base.ADMIN), words)
+        self.assertEqual(["fox"], self.names("all_tenants=&tenant_id=bananas", token=base.ADMIN))
         self.assertEqual(["fox"], self.names("all_tenants=1&project_id=bananas",
                                              token=base.ADMIN))
         self.assertEqual(["cat", "bee", "ant"], self.names("tenant_id=bananas"))

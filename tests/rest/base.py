@@ -19,7 +19,7 @@ from oslo_config import cfg
 from nova_cells.api import app
 from nova_cells.db import view as views
 from nova_cells.db.view import tables
-from nova_cells.domain import commands, errors, lifecycle, records, resources
+from nova_cells.domain import boot, commands, errors, lifecycle, records, resources
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
 
@@ -228,6 +228,12 @@ class RestCase(testtools.TestCase):
         if run:
             self.child.confirm(uuid)
         return uuid
+
+    def secrets(self, uuid: str) -> boot.Secrets:
+        """What the offer of a server carries in secret."""
+        carried = self.child.boots[uuid].secrets
+        opened = isinstance(carried, boot.Secrets)
+        return carried if opened else self.view.seal.open_secrets(carried)
 
     def act(self, uuid: str, key: str, value: typing.Any = None, **more: typing.Any) -> Answer:
         """POST .../action."""

@@ -31,8 +31,8 @@ class Create(base.RestCase):
                          answer.headers["Location"])
         offer = self.child.boots[server["id"]]
         self.assertEqual(("secret", "1", IMAGE, "ann", "apples"), (
-            self.view.seal.open_secrets(offer.secrets).admin_password, offer.record.flavor.id, offer.record.image.id,
-            offer.record.user_id, offer.record.project_id))
+            self.secrets(server["id"]).admin_password, offer.record.flavor.id,
+            offer.record.image.id, offer.record.user_id, offer.record.project_id))
         shown = self.ask("GET", f"/servers/{server['id']}").json["server"]
         self.assertEqual(("BUILD", "building"), (shown["status"],
                                                  shown["OS-EXT-STS:vm_state"]))
@@ -47,7 +47,7 @@ class Create(base.RestCase):
         self.assertEqual(202, answer.status, answer.text)
         uuid = answer.json["server"]["id"]
         offer = self.child.boots[uuid]
-        secrets = self.view.seal.open_secrets(offer.secrets)
+        secrets = self.secrets(uuid)
         self.assertEqual((data, "mine", "2.90"), (secrets.user_data, offer.request.key.name,
                                                   offer.request.created_with))
         shown = self.ask("GET", f"/servers/{uuid}", version="2.104").json["server"]

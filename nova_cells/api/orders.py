@@ -7,6 +7,7 @@ its confirmation (law T1).  May assume that the caller is allowed to do what it 
 """
 
 import collections.abc
+import logging
 
 import msgspec
 
@@ -14,6 +15,7 @@ from nova_cells.domain import address as addresses
 from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle
 from nova_cells.domain import server as model
 
+LOG = logging.getLogger(__name__)
 TRIES = 8                        # swaps lost in a row before the caller is told
 
 
@@ -67,9 +69,7 @@ class Orders:
     def boot(self, asked: Asked, now: float) -> Accepted:
         """Quota, rows and offers in one transaction behind the project's guard row (T11)."""
         first = asked.records[0]
-        sealed = None
-        if asked.secrets.user_data is not None:
-            sealed = self.view.seal.close(asked.secrets.user_data.encode())
+        sealed = self.view.seal.close_secrets(asked.secrets)
         servers: list[model.Server] = []
         casts: list[effects.Effect] = []
         with self.view.write() as tx:
@@ -77,7 +77,7 @@ class Orders:
             for record in asked.records[:self._fitting(tx, asked)]:
                 server, sent = self.view.placing.accept(
                     tx, model.replace(record, verb="boot", phase=0, ticket=0), asked.request,
-                    asked.secrets, asked.origin, self.ids.uuid(), now, sealed)
+                    sealed, asked.origin, self.ids.uuid(), now)
                 servers.append(server)
                 casts += sent
         return Accepted(servers=servers, casts=casts)
@@ -182,7 +182,10 @@ class Orders:
             return None
         if order.record is not None:
             for cast in order.casts:
-                client.cast(cast.to, cast.message)
+                try:
+                    client.cast(cast.to, cast.message)
+                except errors.CellDown as problem:       # saved; the collector sends it again
+                    LOG.info("server=%s not sent yet: %s", order.record.uuid, problem)
             return order.record
         deleting = isinstance(order.command, commands.Delete)
         budget = self.settings.delete_budget if deleting else self.settings.budget

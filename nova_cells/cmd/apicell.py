@@ -8,16 +8,15 @@ deleted with nova-cells-manage is so here too, without a restart.
 
 import functools
 import logging
-import os
 import threading
 
-from nova_cells import service
+from nova_cells import seal, service
 from nova_cells.cmd import childcell
 from nova_cells.collector import service as collectors
 from nova_cells.conf import database as database_options
 from nova_cells.conf import services as service_options
 from nova_cells.conf import standalone as options
-from nova_cells.db import migrations, seal, view
+from nova_cells.db import migrations, view
 from nova_cells.domain import errors
 from nova_cells.rpc import client, router, server, transport
 
@@ -30,7 +29,7 @@ def open_view(conf) -> view.View:
     """The view database, which must answer; ``Unusable`` with a sentence otherwise."""
     url = options.view_url(conf)
     opened = view.View(
-        url, seal=seal.Seal.at(os.path.join(conf.state_path, "view.key")),
+        url, seal=seal.Seal.at(options.secrets_key(conf)),
         quota_defaults=dict(conf.quota.items()),
         **database_options.pool_options(conf.view_database, url))
     opened.ping()

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 
-from nova_cells import service
+from nova_cells import seal, service
 from nova_cells.compute import agent as agents
 from nova_cells.compute import journal
 from nova_cells.conductor import service as conductors
@@ -21,7 +21,7 @@ from nova_cells.conf import database as database_options
 from nova_cells.conf import services as service_options
 from nova_cells.conf import standalone as options
 from nova_cells.db import cell as cell_database
-from nova_cells.db import migrations, seal
+from nova_cells.db import migrations
 from nova_cells.domain import errors
 from nova_cells.rpc import client, router, server, transport
 from nova_cells.virt import loader
@@ -50,9 +50,7 @@ class ChildCell:
         """The database, at its newest schema, and who the cell is."""
         url = self.plan.connection
         self.store = cell_database.CellStore(
-            url, seal=seal.Seal.at(os.path.join(self._conf.state_path,
-                                                f"cell-{self.plan.name}.key")),
-            **database_options.pool_options(self._conf.cell_database, url))
+            url, **database_options.pool_options(self._conf.cell_database, url))
         self.store.ping()
         migrations.upgrade("cell", url)
         self.identity = self.store.identity(self.plan.name, self._ids.uuid)
@@ -119,7 +117,8 @@ class ChildCell:
                                                         self.plan.name, host))
                 undo.callback(kept.close)
                 agent = agents.Agent(driver, kept, self.identity.uuid, host, self._ids,
-                                     service_options.fill(agents.Settings, self._conf.compute))
+                                     service_options.fill(agents.Settings, self._conf.compute),
+                                     seal.Seal.at(options.secrets_key(self._conf)))
                 self._run(f"agent {self.plan.name}/{host}", agent, "compute", host)
             except errors.Invalid:
                 raise

@@ -11,6 +11,7 @@ import threading
 
 import msgspec
 
+from nova_cells import seal as sealing
 from nova_cells.compute import flow, verbs
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, commands, effects, errors, tasks
@@ -30,17 +31,20 @@ class Agent:
     """Does the tasks of one host."""
 
     def __init__(self, driver: protocol.Driver, journal: journals.Journal, cell: str, host: str,
-                 ids=None, settings: Settings | None = None) -> None:  # noqa: ANN001
+                 ids=None, settings: Settings | None = None,  # noqa: ANN001
+                 seal: sealing.Seal | None = None) -> None:
         self.driver = driver
         self.journal = journal
         self.cell, self.host = cell, host
         self.settings = settings or Settings()
+        self._seal = seal or sealing.Seal.fresh()
         self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests, "events": 1.0}
         self._locks: dict[str, threading.Lock] = {}
         self._newest: dict[str, tuple[int, int]] = {}    # highest stamp that has come, not begun
         self._guard = threading.Lock()
         self._pending: dict[str, int] = {}
         self._events: collections.deque[tasks.GuestSeen] = collections.deque()
+        self._told_power: dict[str, int] = {}    # what was last said of a guest
         self.step: collections.abc.Callable[[str, str], None] = lambda server, name: None
         driver.watch(self._events.append)
 
@@ -92,14 +96,16 @@ class Agent:
                                                 pending=tuple(sorted(pending))))
 
     def _told(self) -> list[effects.Effect]:
-        """Events of the driver that nobody's task explains."""
+        """Events of the driver that nobody's task explains, and that say something new."""
         sent: list[effects.Effect] = []
         while self._events:
             guest = self._events.popleft()
             with self._guard:
-                busy = guest.uuid in self._pending
-            if not busy:
-                sent.append(self._conductor(tasks.GuestChanged(host=self.host, guest=guest)))
+                if (guest.uuid in self._pending
+                        or self._told_power.get(guest.uuid) == guest.power):
+                    continue
+                self._told_power[guest.uuid] = guest.power
+            sent.append(self._conductor(tasks.GuestChanged(host=self.host, guest=guest)))
         return sent
 
     def _look(self, message: tasks.Look) -> list[effects.Effect]:
@@ -153,6 +159,10 @@ class Agent:
             return []
         self.journal.write(task.server, msgspec.structs.replace(
             self.journal.read(task.server), outcome=outcome))
+        with self._guard:
+            self._told_power.pop(task.server, None)
+            if task.verb != "delete" and outcome.power_state is not None:
+                self._told_power[task.server] = outcome.power_state
         LOG.info("server=%s verb=%s ticket=%s %s", task.server, task.verb, task.stamp,
                  outcome.result)
         return [self._conductor(outcome)]
@@ -185,7 +195,7 @@ class Agent:
                     raise flow.Interrupted(f"a newer task than {task.verb} has come")
 
         if task.verb == "boot":
-            spec = verbs.spec(task)
+            spec = verbs.spec(task, self._seal.open_secrets(task.secrets))
             flow.run(verbs.boot_flow(self.driver), spec, repeated=repeated, before=before)
             return {"instance_name": spec.name, "root_device_name": "/dev/vda",
                     "node": self.driver.facts().hostname}

@@ -62,5 +62,7 @@ def undo(flow: Flow, taken: collections.abc.Sequence[Step], *args: object) -> No
     for step in reversed(taken):
         try:
             step.undo(*args)
+        except errors.NotFound:          # the step was not taken: nothing to go back from
+            continue
         except Exception as problem:
             LOG.error("flow=%s the way back of step %s failed: %s", flow.name, step.name, problem)

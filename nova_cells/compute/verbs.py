@@ -10,9 +10,8 @@ from nova_cells.virt import protocol
 PATIENCE = 60.0                  # seconds for a guest to go down by itself
 
 
-def spec(task: tasks.Task) -> protocol.GuestSpec:
-    """What the driver needs, from what the task carries."""
-    secrets = task.secrets or boot.Secrets()
+def spec(task: tasks.Task, secrets: boot.Secrets) -> protocol.GuestSpec:
+    """What the driver needs, from what the task carries; its secrets opened."""
     request = task.request or boot.BootRequest()
     return protocol.GuestSpec(
         server=task.record, epoch=task.epoch, ticket=task.ticket, name=guest_name(task.record),

@@ -209,7 +209,7 @@ class Placing:
 
     def task(self, tx, server: model.Server) -> effects.Cast:  # noqa: ANN001
         """The task of the verb under way, from what is saved."""
-        request = secrets = None
+        request, secrets = None, boot.Sealed()
         if server.verb in ("boot", "start", "reboot_hard", "resume"):
             request = self._store.servers.request(tx, server.uuid)
             secrets = self._store.servers.secrets(tx, server.uuid)

@@ -21,6 +21,11 @@ DEFAULT = [
     cfg.StrOpt("state_path", default=default_state_path(), sample_default="/var/lib/nova-cells",
                help="The directory under which all state lives: databases, keys, guests of the "
                     "fake driver, the log of the stand-alone process."),
+    cfg.StrOpt("secrets_key_file",
+               help="The file with the key that user data, admin passwords and injected files are "
+                    "sealed with: by the API when a server is created, until the host opens them "
+                    "that makes the guest. The API cell and the hosts of its cells must have the "
+                    "same one; made if missing. Default: secrets.key under state_path."),
     cfg.StrOpt("host", default=socket.gethostname(), sample_default="<hostname>",
                help="The name of this host in its cell. Need not be unique among cells."),
     cfg.StrOpt("concurrency_backend", default="threading", choices=["threading", "eventlet"],

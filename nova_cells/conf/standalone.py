@@ -64,6 +64,11 @@ def view_url(conf: cfg.ConfigOpts) -> str:
     return conf.view_database.connection or sqlite_url(conf, "view.sqlite")
 
 
+def secrets_key(conf: cfg.ConfigOpts) -> str:
+    """Where the key is that secrets are sealed with."""
+    return conf.secrets_key_file or os.path.join(conf.state_path, "secrets.key")
+
+
 def _cell(conf: cfg.ConfigOpts, number: int, name: str) -> CellPlan:
     group = f"cell.{name}"
     conf.register_opts(CELL, group=group)

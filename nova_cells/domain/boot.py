@@ -1,8 +1,8 @@
 """The boot request: all that creating a server needs, so that nobody looks anything up.
 
 Immutable: a second attempt starts from the same request (law T21).  What is secret stands
-apart in ``Secrets``, sealed at the top until the child confirmed, and in the child until the
-guest runs; user data, which rebuild needs again, stays sealed in the child.
+apart in ``Secrets``: sealed where the request comes in, opened on the host that makes the guest,
+and nowhere between, neither on a bus nor in a database.
 """
 
 from nova_cells.domain import server as model
@@ -28,8 +28,15 @@ class BootRequest(model.Value, kw_only=True):
     created_with: str = "2.1"                # microversion of the request
 
 
+class Sealed(model.Value, kw_only=True):
+    """Secrets, encrypted: what is stored and what travels.  Text of ``seal.Seal``."""
+
+    once: str | None = None                  # all but the user data; purged once the guest runs
+    user_data: str | None = None             # kept, for rebuild needs it again
+
+
 class Secrets(model.Value, kw_only=True):
-    """What must never be shown: sealed at rest, unsealed where the guest is made."""
+    """What must never be shown, in the clear: in the API's and the host's memory only."""
 
     admin_password: str | None = None
     user_data: str | None = None             # base64, as the API takes it

@@ -42,7 +42,7 @@ class Boot(Command, kw_only=True):
 
     record: model.Server
     request: boot.BootRequest
-    secrets: boot.Secrets = boot.Secrets()
+    secrets: boot.Sealed = boot.Sealed()
 
 
 class Delete(Command, kw_only=True):

@@ -20,7 +20,7 @@ class Task(commands.Message, kw_only=True):
     verb: str
     record: model.Server
     request: boot.BootRequest | None = None
-    secrets: boot.Secrets | None = None
+    secrets: boot.Sealed = boot.Sealed()
 
     @property
     def stamp(self) -> tuple[int, int]:

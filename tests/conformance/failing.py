@@ -63,7 +63,7 @@ class BootFlow:
             flavor=model.Flavor(id="1", name="tiny", vcpus=1, ram_mb=32, disk_gb=1),
             config_drive=True, name="guest", hostname="guest")
         return tasks.Task(server=self.uuid, epoch=1, ticket=ticket, verb=verb, record=record,
-                          request=boot.BootRequest(), secrets=boot.Secrets())
+                          request=boot.BootRequest(), secrets=boot.Sealed())
 
     def do(self, task: tasks.Task, agent: agents.Agent | None = None) -> tasks.Report | None:
         """The agent's report, if it made one."""

@@ -17,7 +17,6 @@ from nova_cells.compute import agent as agents
 from nova_cells.compute import journal as journals
 from nova_cells.conductor import service as conducting
 from nova_cells.db import cell as cell_db
-from nova_cells.db import seal
 from nova_cells.db import view as view_db
 from nova_cells.db.view import tables
 from nova_cells.domain import address
@@ -58,7 +57,7 @@ class Cluster:
         self.delivered = 0
         self.cut: set[str] = set()               # cells that no message reaches or leaves
         self.watch: list[collections.abc.Callable[[world.Node | None], None]] = []
-        self.key = seal.Seal.fresh()
+        self.key = world.StillSeal()
         self.images = fake_images.FakeImages()
         self.view = view_db.View("sqlite://", self.key,
                                  {"instances": LIMIT, "cores": -1, "ram": -1})
@@ -77,7 +76,7 @@ class Cluster:
             self._node(f"collector-{side}", lambda: collecting.Collector(
                 self.view, self.ids, COLLECTOR))
         for number in range(1, cells + 1):
-            store = cell_db.CellStore("sqlite://", self.key)
+            store = cell_db.CellStore("sqlite://")
             store.create_tables()
             identity = store.identity(f"cell{number}", self.ids.uuid)
             self.stores[identity.uuid] = store
@@ -103,7 +102,7 @@ class Cluster:
 
         def make() -> agents.Agent:
             driver._watchers.clear()
-            agent = agents.Agent(driver, journal, cell, name, self.ids, AGENT)
+            agent = agents.Agent(driver, journal, cell, name, self.ids, AGENT, self.key)
             agent.step = self._step
             return agent
         self._node(name, make, cell, name)
@@ -164,6 +163,7 @@ class Cluster:
              reply_to: str | None = None, origin_cell: str | None = None) -> None:
         """Send one message, badly."""
         text = codec.encode(message)
+        assert "canary" not in text, f"seed {self.seed}: a secret travels in the clear: {text}"
         far = isinstance(to, address.Collector) or origin_cell is None
         if far and to.cell in self.cut or self.rng.random() < self.faults.lose:
             self.say("LOST", type(message).__name__, "to", to)

@@ -6,6 +6,7 @@ import collections.abc
 import random
 import uuid as uuids
 
+from nova_cells import seal
 from nova_cells.domain import effects
 from nova_cells.scheduler import choose
 
@@ -18,6 +19,22 @@ TICKS = {"offers": 10.0, "intents": 10.0, "orders": 20.0, "pulse": 30.0, "heal":
 
 class Crash(BaseException):
     """A service dies here, in the middle of what it does; nothing may catch that."""
+
+
+class StillSeal(seal.Seal):
+    """Seals without chance, for the same seed must give the same messages.  Hides, no more."""
+
+    def __init__(self) -> None:
+        pass
+
+    def close(self, data: bytes | None) -> bytes | None:
+        """Every byte turned over, as text."""
+        return None if data is None else bytes(byte ^ 0x55 for byte in data).hex().encode()
+
+    def open(self, data: bytes | None) -> bytes | None:
+        """Turned back."""
+        return None if data is None else bytes(byte ^ 0x55 for byte in bytes.fromhex(
+            data.decode()))
 
 
 class Faults:

@@ -8,19 +8,16 @@ Methods take ``tx``, a connection inside ``CellStore.read()`` or ``CellStore.wri
 import typing
 
 from nova_cells.db import engine
-from nova_cells.db import seal as sealing
 from nova_cells.db.cell import hosts, identity, outbox, resources, servers, tables
 
 
 class CellStore(engine.Database):
     """The cell database and its parts."""
 
-    def __init__(self, url: str, seal: sealing.Seal | None = None,
-                 **pool_options: typing.Any) -> None:
+    def __init__(self, url: str, **pool_options: typing.Any) -> None:
         super().__init__(url, **pool_options)
-        self.seal = seal or sealing.Seal.fresh()
         self.outbox = outbox.Outbox()
-        self.servers = servers.Servers(self.outbox, self.seal)
+        self.servers = servers.Servers(self.outbox)
         self.actions = servers.Actions(self.outbox)
         self.hosts = hosts.Hosts(self.outbox)
         self.resources = resources.Resources()

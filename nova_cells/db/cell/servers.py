@@ -6,7 +6,6 @@ import msgspec
 import sqlalchemy as sa
 
 from nova_cells.db import engine
-from nova_cells.db import seal as sealing
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
 from nova_cells.domain import boot, codec, commands, errors
@@ -15,7 +14,6 @@ from nova_cells.domain import server as model
 t = tables.servers
 _record = codec.Unpacker(model.Server)
 _request = codec.Unpacker(boot.BootRequest)
-_secrets = codec.Unpacker(boot.Secrets)
 _action = codec.Unpacker(commands.ActionRecord)
 ASK_AGAIN = 30.0                 # seconds between two questions of the watchdog
 
@@ -26,6 +24,20 @@ MARGIN = 1_000_000
 _HELD = sa.select(t.c.uuid, t.c.epoch, t.c.version, t.c.confirmed, t.c.op, t.c.began_at, t.c.record)
 _ONE = _HELD.where(t.c.uuid == sa.bindparam("of_uuid"))
 _SORTED = _HELD.order_by(t.c.uuid)
+_SOME = _HELD.where(t.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+_REQUEST = sa.select(t.c.request).where(t.c.uuid == sa.bindparam("of_uuid"))
+_SECRETS = sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == sa.bindparam("of_uuid"))
+_INSERT = sa.insert(t)
+_AT = (t.c.uuid == sa.bindparam("of_uuid")) & (t.c.epoch == sa.bindparam("of_epoch"))
+_SAVE = sa.update(t).where(_AT, t.c.version == sa.bindparam("of_version"))
+_CONFIRM = sa.update(t).where(_AT, ~t.c.confirmed, t.c.rest != "deleted").values(confirmed=True)
+_DID = sa.select(tables.operations.c.op).where(tables.operations.c.op == sa.bindparam("of_op"))
+_NOTE = sa.insert(tables.operations)
+_a = tables.actions
+_ACTION = sa.select(_a.c.uuid, _a.c.record).where(
+    _a.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+_ACTION_AGAIN = sa.update(_a).where(_a.c.uuid == sa.bindparam("of_uuid"))
+_ACTION_FIRST = sa.insert(_a)
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +58,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 class Servers:
     """The servers of the cell."""
 
-    def __init__(self, outbox: marking.Outbox, seal: sealing.Seal) -> None:
+    def __init__(self, outbox: marking.Outbox) -> None:
         self._outbox = outbox
-        self._seal = seal
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -56,6 +67,11 @@ class Servers:
         """One server, or its tombstone, or None."""
         row = tx.execute(_ONE, {"of_uuid": uuid}).first()
         return _held(row) if row is not None else None
+
+    def some(self, tx: sa.Connection, uuids: list[str]) -> dict[str, Held]:
+        """Those of these that are there."""
+        found = tx.execute(_SOME, {"uuids": uuids}) if uuids else ()
+        return {row.uuid: _held(row) for row in found}
 
     def many(self, tx: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Held]:
         """Those that match, by uuid."""
@@ -85,26 +101,23 @@ class Servers:
 
     def request(self, tx: sa.Connection, uuid: str) -> boot.BootRequest:
         """What was asked when it was booted."""
-        return _request(tx.execute(sa.select(t.c.request).where(t.c.uuid == uuid)).scalar_one())
+        return _request(tx.execute(_REQUEST, {"of_uuid": uuid}).scalar_one())
 
-    def secrets(self, tx: sa.Connection, uuid: str) -> boot.Secrets:
-        """What the guest needs in secret, unsealed; without user data once that is all."""
-        row = tx.execute(sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == uuid)).one()
-        secrets = _secrets(self._seal.open(row.secrets)) if row.secrets else boot.Secrets()
-        user_data = self._seal.open(row.user_data)
-        return model.replace(secrets, user_data=user_data.decode() if user_data else None)
+    def secrets(self, tx: sa.Connection, uuid: str) -> boot.Sealed:
+        """What the guest needs in secret; only the user data once it has run."""
+        row = tx.execute(_SECRETS, {"of_uuid": uuid}).one()
+        return boot.Sealed(once=row.secrets.decode() if row.secrets else None,
+                           user_data=row.user_data.decode() if row.user_data else None)
 
     # -- writing --------------------------------------------------------------------------------
 
     def insert(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
-               secrets: boot.Secrets, op: str, now: float) -> None:
+               secrets: boot.Sealed, op: str, now: float) -> None:
         """A server that was offered and accepted: not confirmed yet."""
-        user_data = secrets.user_data.encode() if secrets.user_data else None
-        rest = model.replace(secrets, user_data=None)
-        tx.execute(sa.insert(t).values(
+        tx.execute(_INSERT, dict(
             uuid=server.uuid, confirmed=False, op=op, began_at=now, due_at=now + ASK_AGAIN,
-            request=codec.pack(request), user_data=self._seal.close(user_data),
-            secrets=self._seal.close(codec.pack(rest)) if rest != boot.Secrets() else None,
+            request=codec.pack(request), secrets=secrets.once.encode() if secrets.once else None,
+            user_data=secrets.user_data.encode() if secrets.user_data else None,
             **_columns(server)))
         self._outbox.mark(tx, "server", server.uuid, server.epoch, server.version, now)
 
@@ -112,8 +125,8 @@ class Servers:
              version: int = 0) -> None:
         """A bare tombstone: a boot at this epoch or an older one must not happen any more."""
         values = dict(epoch=epoch, version=version, confirmed=False, host="", rest="deleted",
-                      verb="", ticket=0, op=None, began_at=now, due_at=0, deleted_at=now, record=None,
-                      request=None, secrets=None, user_data=None)
+                      verb="", ticket=0, op=None, began_at=now, due_at=0, deleted_at=now,
+                      record=None, request=None, secrets=None, user_data=None)
         known = tx.execute(sa.update(t).where(t.c.uuid == uuid, t.c.epoch <= epoch)
                            .values(**values))
         if not engine.swapped(known):
@@ -123,18 +136,16 @@ class Servers:
              **more: typing.Any) -> None:
         """The one way to change a server: swap on the version before, and mark the outbox.
         Raises ``Stale`` when somebody was faster."""
-        before = (t.c.uuid == server.uuid) & (t.c.epoch == server.epoch) \
-            & (t.c.version == server.version - 1)
-        result = tx.execute(sa.update(t).where(before).values(**_columns(server), **more))
+        before = {"of_uuid": server.uuid, "of_epoch": server.epoch,
+                  "of_version": server.version - 1}
+        result = tx.execute(_SAVE, {**before, **_columns(server), **more})
         if not engine.swapped(result):
             raise errors.Stale(f"server {server.uuid} changed meanwhile")
         self._outbox.mark(tx, "server", server.uuid, server.epoch, server.version, now)
 
     def confirm(self, tx: sa.Connection, uuid: str, epoch: int) -> bool:
         """The top says that it is ours.  True the first time."""
-        return engine.swapped(tx.execute(sa.update(t).where(
-            t.c.uuid == uuid, t.c.epoch == epoch, ~t.c.confirmed, t.c.rest != "deleted").values(
-                confirmed=True)))
+        return engine.swapped(tx.execute(_CONFIRM, {"of_uuid": uuid, "of_epoch": epoch}))
 
     def forget(self, tx: sa.Connection, uuid: str, epoch: int) -> bool:
         """The top says that it went elsewhere before it was confirmed here."""
@@ -176,13 +187,11 @@ class Servers:
 
     def did(self, tx: sa.Connection, op: str) -> bool:
         """Whether this operation was carried out before."""
-        return tx.execute(sa.select(tables.operations.c.op).where(
-            tables.operations.c.op == op)).first() is not None
+        return tx.execute(_DID, {"of_op": op}).first() is not None
 
     def note(self, tx: sa.Connection, op: str, server: str, kind: str, now: float) -> None:
         """This operation is carried out, in the same transaction as what it did."""
-        tx.execute(sa.insert(tables.operations).values(op=op, server=server, kind=kind,
-                                                       done_at=now))
+        tx.execute(_NOTE, {"op": op, "server": server, "kind": kind, "done_at": now})
 
     def purge_operations(self, tx: sa.Connection, before: float) -> None:
         """Forget operations that nobody repeats any more."""
@@ -197,18 +206,18 @@ class Actions:
 
     def get(self, tx: sa.Connection, uuid: str) -> commands.ActionRecord | None:
         """One action."""
-        data = tx.execute(sa.select(tables.actions.c.record).where(
-            tables.actions.c.uuid == uuid)).scalar()
-        return _action(data) if data is not None else None
+        return self.some(tx, [uuid]).get(uuid)
+
+    def some(self, tx: sa.Connection, uuids: list[str]) -> dict[str, commands.ActionRecord]:
+        """Those of these that are there."""
+        found = tx.execute(_ACTION, {"uuids": uuids}) if uuids else ()
+        return {row.uuid: _action(row.record) for row in found}
 
     def put(self, tx: sa.Connection, action: commands.ActionRecord, now: float) -> None:
         """Save and mark.  An action has one writer at a time: the transaction of its verb."""
-        a = tables.actions
-        known = tx.execute(sa.update(a).where(a.c.uuid == action.uuid).values(
-            version=action.version, record=codec.pack(action)))
-        if not engine.swapped(known):
-            tx.execute(sa.insert(a).values(uuid=action.uuid, server=action.server,
-                                           version=action.version, record=codec.pack(action)))
+        values = {"version": action.version, "record": codec.pack(action)}
+        if not engine.swapped(tx.execute(_ACTION_AGAIN, {"of_uuid": action.uuid, **values})):
+            tx.execute(_ACTION_FIRST, {"uuid": action.uuid, "server": action.server, **values})
         self._outbox.mark(tx, "action", action.uuid, 0, action.version, now)
 
     def forget(self, tx: sa.Connection, uuid: str) -> None:

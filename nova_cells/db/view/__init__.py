@@ -7,8 +7,8 @@ a caller composes one transaction from several.
 
 import typing
 
+from nova_cells import seal as sealing
 from nova_cells.db import engine
-from nova_cells.db import seal as sealing
 from nova_cells.db.view import (
     cells,
     flavors,
@@ -33,7 +33,7 @@ class View(engine.Database):
         super().__init__(url, **pool_options)
         self.seal = seal or sealing.Seal.fresh()
         self.servers = servers.Servers()
-        self.offers = offers.Offers(self.seal)
+        self.offers = offers.Offers()
         self.intents = intents.Intents()
         self.cells = cells.Cells()
         self.records = records.Records()

@@ -8,14 +8,13 @@ import msgspec
 import sqlalchemy as sa
 
 from nova_cells.db import engine
-from nova_cells.db import seal as sealing
 from nova_cells.db.view import tables
 from nova_cells.domain import boot, codec, commands
 from nova_cells.domain import server as model
 
 t = tables.offers
 _request = codec.Unpacker(boot.BootRequest)
-_secrets = codec.Unpacker(boot.Secrets)
+_secrets = codec.Unpacker(boot.Sealed)
 _origin = codec.Unpacker(commands.Origin)
 _INSERT = sa.insert(t)
 _GET = sa.select(t).where(t.c.server == sa.bindparam("of_server"))
@@ -28,7 +27,7 @@ RESEND = 60.0
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A boot handed to a cell, unsealed."""
+    """A boot handed to a cell."""
 
     server: str
     epoch: int
@@ -37,7 +36,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     op: str
     origin: commands.Origin
     request: boot.BootRequest
-    secrets: boot.Secrets
+    secrets: boot.Sealed
     tried: tuple[str, ...] = ()
     created_at: float
     tries: int = 0
@@ -52,15 +51,12 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 class Offers:
     """The open offers."""
 
-    def __init__(self, seal: sealing.Seal) -> None:
-        self._seal = seal
-
     def insert(self, tx: sa.Connection, offer: Offer, now: float) -> None:
         """A new offer; it will be sent again unless it is answered."""
         tx.execute(_INSERT, dict(
             server=offer.server, epoch=offer.epoch, cell=offer.cell, shape=offer.shape,
             op=offer.op, origin=codec.pack(offer.origin), request=codec.pack(offer.request),
-            secrets=self._seal.close(codec.pack(offer.secrets)), tried=json.dumps(offer.tried),
+            secrets=codec.pack(offer.secrets), tried=json.dumps(offer.tried),
             created_at=offer.created_at, next_at=now + FIRST_RESEND, tries=0))
 
     def get(self, tx: sa.Connection, server: str) -> Offer | None:
@@ -111,9 +107,8 @@ class Offers:
             t.c.cell == cell)).scalar_one()
 
     def _offer(self, row: sa.Row) -> Offer:
-        secrets = self._seal.open(row.secrets)
         return Offer(
             server=row.server, epoch=row.epoch, cell=row.cell, shape=row.shape, op=row.op,
             origin=_origin(row.origin), request=_request(row.request),
-            secrets=_secrets(secrets) if secrets else boot.Secrets(),
+            secrets=_secrets(row.secrets),
             tried=tuple(json.loads(row.tried)), created_at=row.created_at, tries=row.tries)

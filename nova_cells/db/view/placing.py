@@ -63,9 +63,10 @@ class Placing:
     # -- the life of an offer ---------------------------------------------------------------
 
     def accept(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
-               secrets: boot.Secrets, origin: commands.Origin, op: str, now: float,
-               sealed: bytes | None) -> tuple[model.Server, list[effects.Effect]]:
+               secrets: boot.Sealed, origin: commands.Origin, op: str,
+               now: float) -> tuple[model.Server, list[effects.Effect]]:
         """A new server and its first offer; in error at once if no cell can take it."""
+        sealed = secrets.user_data.encode() if secrets.user_data else None
         try:
             cell = self.choose_cell(tx, server, request, ())
         except errors.NoPlace as problem:
@@ -92,18 +93,19 @@ class Placing:
         return True
 
     def move_on(self, tx: sa.Connection, offer: offering.Offer, now: float,
-                refused: bool) -> list[effects.Effect]:
-        """Refused, or unanswered for long: to the next cell at the next epoch.  Refused by all:
-        NoValidHost.  Unanswered and nowhere else to go: keep asking."""
+                refused: str | None = None) -> list[effects.Effect]:
+        """Refused (why, in the cell's words), or unanswered for long: to the next cell at the next
+        epoch.  Refused by all: NoValidHost, as the last of them said it.  Unanswered and nowhere
+        else to go: keep asking."""
         server = self.servers.record(tx, offer.server)
         if server is None or (server.epoch, server.deleted) != (offer.epoch, False):
             return []
         tried = (*offer.tried, offer.cell)
         try:
             cell = self.choose_cell(tx, server, offer.request, tried)
-        except errors.NoPlace as problem:
-            if refused:
-                self._give_up(tx, offer, server, problem.message, now)
+        except errors.NoPlace:
+            if refused is not None:
+                self._give_up(tx, offer, server, refused, now)
             return []
         return self._reoffer(tx, offer, server, cell, tried, now)
 

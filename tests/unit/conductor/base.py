@@ -66,7 +66,7 @@ class CellTest(testtools.TestCase):
         """The top offers a boot."""
         return self.conductor.handle(commands.Boot(
             op=f"op-{uuid}", server=uuid, epoch=epoch, record=server(uuid, epoch, **fields),
-            request=boot.BootRequest(), secrets=boot.Secrets(admin_password="canary")), now)
+            request=boot.BootRequest(), secrets=boot.Sealed(once="sealed")), now)
 
     def acks(self, uuid: str, answer: str, epoch: int = 1, version: int = 1, held: int = 1,
              now: float = NOW) -> list[effects.Effect]:

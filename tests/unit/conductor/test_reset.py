@@ -19,9 +19,9 @@ class ResetState(base.CellTest):
 
     def test_it_ends_the_boot_and_the_boots_secrets_go_with_it(self):
         uuid = self.booting()
-        self.assertEqual("canary", self.secrets(uuid).admin_password)
+        self.assertEqual("sealed", self.secrets(uuid).once)
         self.command(commands.ResetState, uuid, rest="active")
-        self.assertIsNone(self.secrets(uuid).admin_password)
+        self.assertIsNone(self.secrets(uuid).once)
 
     def test_the_report_of_the_verb_that_it_ended_changes_nothing(self):
         uuid = self.booting()

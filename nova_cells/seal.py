@@ -1,6 +1,8 @@
-"""Sealing: what is secret is stored encrypted, under a key that lies beside the databases.
+"""Sealing: what is secret is stored and sent encrypted, under a key of the deployment.
 
-May assume a directory that only the service's user can read.  Never logs what it seals.
+The API cell seals, the host that makes the guest opens; what lies between handles text that it
+cannot read.  May assume a directory that only the service's user can read.  Never logs what it
+seals.
 """
 
 import os
@@ -8,7 +10,7 @@ import pathlib
 
 from cryptography import fernet
 
-from nova_cells.domain import errors
+from nova_cells.domain import boot, codec, errors
 
 
 class Seal:
@@ -56,3 +58,25 @@ class Seal:
             return self._fernet.decrypt(data)
         except fernet.InvalidToken:
             raise errors.Bug("a sealed value does not open: was the key file replaced?") from None
+
+    def close_secrets(self, secrets: boot.Secrets) -> boot.Sealed:
+        """Sealed, the user data apart."""
+        rest = boot.Secrets(admin_password=secrets.admin_password, files=secrets.files)
+        once = self.close(codec.pack(rest)) if rest != boot.Secrets() else None
+        data = self.close(secrets.user_data.encode() if secrets.user_data is not None else None)
+        return boot.Sealed(once=_text(once), user_data=_text(data))
+
+    def open_secrets(self, sealed: boot.Sealed) -> boot.Secrets:
+        """In the clear."""
+        once = self.open(sealed.once.encode()) if sealed.once else None
+        data = self.open(sealed.user_data.encode()) if sealed.user_data else None
+        rest = _secrets(once) if once else boot.Secrets()
+        return boot.Secrets(admin_password=rest.admin_password, files=rest.files,
+                            user_data=data.decode() if data is not None else None)
+
+
+_secrets = codec.Unpacker(boot.Secrets)
+
+
+def _text(data: bytes | None) -> str | None:
+    return data.decode() if data is not None else None

@@ -70,11 +70,12 @@ class Healing:
             known = {uuid: (epoch, version) for uuid, epoch, version in message.known}
             mine = {uuid: (epoch, version) for uuid, epoch, version
                     in self._store.servers.stamps(tx, message.bucket, living=False)}
-            for uuid, (epoch, version) in sorted(mine.items()):
-                if message.lift and uuid in known and known[uuid] >= (epoch, version):
-                    self._store.servers.lift(tx, uuid, *known[uuid], now)
-                else:
-                    self._store.outbox.mark(tx, "server", uuid, epoch, version, now)
+            lifted = {uuid for uuid, stamp in mine.items()
+                      if message.lift and uuid in known and known[uuid] >= stamp}
+            for uuid in sorted(lifted):
+                self._store.servers.lift(tx, uuid, *known[uuid], now)
+            self._store.outbox.mark_all(tx, "server", [
+                (uuid, *stamp) for uuid, stamp in sorted(mine.items()) if uuid not in lifted], now)
             if message.lift:
                 for uuid in sorted(known.keys() - mine.keys()):
                     epoch, version = known[uuid]

@@ -1,15 +1,19 @@
 """The relay: reads marks, sends current whole records, clears what is acknowledged.
 
 Loss, repetition and reordering are the same non-event; bursts coalesce, for a mark says only
-which record, and the record is read when it is sent.
+which record, and the record is read when it is sent.  Few uploads are under way at a time: what
+changes meanwhile goes up together with the next, so the busier a cell, the less each change
+costs.
 """
 
 import logging
 import threading
 
+from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import address, effects, records
 
 LOG = logging.getLogger(__name__)
+AT_ONCE = 2                      # uploads under way: one is applied while the next is made
 
 
 class Relay:
@@ -19,7 +23,8 @@ class Relay:
         self._c = conductor
         self._store = conductor.store
         self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, str], tuple[int, int, float]] = {}
+        # (kind, uuid) -> what was sent of it: epoch, version, when, in which upload
+        self._under_way: dict[tuple[str, str], tuple[int, int, float, int]] = {}
         self._batch = 0
         self._spoke = -1e9
 
@@ -31,9 +36,8 @@ class Relay:
             batch = [] if facts.halted else self._choose(tx, now)
             if not batch and 0 <= now - self._spoke < settings.heartbeat:
                 return []
-            bodies = [self._record(tx, mark, facts.lift) for mark in batch]
             upload = records.Upload(incarnation=facts.incarnation, batch=self._batch,
-                                    records=tuple(body for body in bodies if body is not None))
+                                    records=tuple(self._records(tx, batch, facts.lift)))
             self._batch += 1
             self._spoke = now
         sent: list[effects.Effect] = [effects.Cast(address.Collector(facts.uuid), upload)]
@@ -42,44 +46,48 @@ class Relay:
         return sent
 
     def _choose(self, tx, now: float) -> list[tuple[str, str, int, int]]:  # noqa: ANN001
-        """Marks that are not under way at this very version, oldest first."""
-        settings, chosen = self._c.settings, []
-        for mark in self._store.outbox.marks(tx, settings.upload_batch + len(self._under_way)):
+        """Marks that are not under way at this very version, oldest first; none while enough
+        uploads are.  Who hears the answers does not count (another conductor may), but whether
+        the marks are still there."""
+        most, retry = self._c.settings.upload_batch, self._c.settings.upload_retry
+        chosen, uploads = [], set()
+        for mark in self._store.outbox.marks(tx, most + len(self._under_way)):
             kind, uuid, epoch, version = mark
             sent = self._under_way.get((kind, uuid))
-            if sent is not None and sent[:2] == (epoch, version) \
-                    and 0 <= now - sent[2] < settings.upload_retry:
-                continue
-            self._under_way[kind, uuid] = (epoch, version, now)
-            chosen.append(mark)
-            if len(chosen) == settings.upload_batch:
-                break
-        return chosen
+            if sent is not None and sent[:2] == (epoch, version) and 0 <= now - sent[2] < retry:
+                uploads.add(sent[3])
+            else:
+                chosen.append(mark)
+        if len(uploads) >= AT_ONCE:
+            return []
+        self._under_way = {key: sent for key, sent in self._under_way.items()
+                           if 0 <= now - sent[2] < retry}
+        for kind, uuid, epoch, version in chosen[:most]:
+            self._under_way[kind, uuid] = (epoch, version, now, self._batch)
+        return chosen[:most]
 
-    def _record(self, tx, mark: tuple[str, str, int, int],  # noqa: ANN001
-                lift: int) -> records.Record | None:
-        """The record as it is now, whole.  Kinds without an epoch carry lifted versions."""
-        kind, uuid, epoch, version = mark
-        body = None
-        match kind:
-            case "server":
-                held = self._store.servers.get(tx, uuid)
-                body = held.server if held else None
-                if body is not None:
-                    epoch, version = body.stamp
-            case "action":
-                body = self._store.actions.get(tx, uuid)
-            case "host":
-                body = self._store.hosts.by_uuid(tx, uuid)
-            case "slots":
-                body = self._c.places.slots(tx)
-        if body is None:
-            return None
-        if kind in ("action", "host"):
-            version = lift * records.LIFT + body.version
-        elif kind == "slots":
-            version = body.version
-        return records.Record(kind=kind, uuid=uuid, epoch=epoch, version=version, **{kind: body})
+    def _records(self, tx, batch: list[tuple[str, str, int, int]],  # noqa: ANN001
+                 lift: int) -> list[records.Record]:
+        """The records as they are now, whole.  Kinds without an epoch carry lifted versions."""
+        def marked(kind: str) -> list[str]:
+            return [uuid for known, uuid, _epoch, _version in batch if known == kind]
+        held = self._store.servers.some(tx, marked("server"))
+        bodies = {"server": {uuid: one.server for uuid, one in held.items()},
+                  "action": self._store.actions.some(tx, marked("action")),
+                  "host": {uuid: self._store.hosts.by_uuid(tx, uuid) for uuid in marked("host")},
+                  "slots": {uuid: self._c.places.slots(tx) for uuid in marked("slots")}}
+        found = []
+        for kind, uuid, epoch, version in batch:
+            body = bodies[kind].get(uuid)
+            if body is None:
+                continue
+            if kind == "server":
+                epoch, version = body.stamp
+            else:
+                version = body.version + (lift * records.LIFT if kind != "slots" else 0)
+            found.append(records.Record(kind=kind, uuid=uuid, epoch=epoch, version=version,
+                                        **{kind: body}))
+        return found
 
     # -- what came of it --------------------------------------------------------------------------
 
@@ -89,19 +97,26 @@ class Relay:
             LOG.warning("the API cell takes nothing from this cell: %s", message.halted)
             return []
         sent: list[effects.Effect] = []
-        with self._store.write() as tx:
-            for ack in message.acks:
-                sent += self._acknowledge(tx, ack, now)
+        if message.acks:
+            with self._store.write() as tx:
+                held = self._store.servers.some(tx, [
+                    ack.uuid for ack in message.acks if ack.kind == "server"])
+                plain = [ack for ack in message.acks if _is_plain(ack, held.get(ack.uuid))]
+                self._store.outbox.clear_all(tx, [
+                    (ack.kind, ack.uuid, ack.epoch, ack.version) if ack.kind == "server"
+                    else (ack.kind, ack.uuid, 0, ack.version % records.LIFT) for ack in plain])
+                for ack in message.acks:
+                    if not _is_plain(ack, held.get(ack.uuid)):
+                        sent += self._acknowledge(tx, ack, held.get(ack.uuid), now)
         with self._lock:
             for ack in message.acks:
                 self._under_way.pop((ack.kind, ack.uuid), None)
+        if message.acks:
+            sent.append(effects.Wake("relay"))       # for what was held back meanwhile
         return sent
 
-    def _acknowledge(self, tx, ack: records.Ack, now: float) -> list[effects.Effect]:  # noqa: ANN001
-        if ack.kind != "server":
-            self._store.outbox.clear(tx, ack.kind, ack.uuid, 0, ack.version % records.LIFT)
-            return []
-        held = self._store.servers.get(tx, ack.uuid)
+    def _acknowledge(self, tx, ack: records.Ack,  # noqa: ANN001
+                     held: server_rows.Held | None, now: float) -> list[effects.Effect]:
         if held is not None and held.epoch == ack.epoch:
             if ack.answer == "confirmed":
                 if ack.held > held.version:
@@ -128,3 +143,11 @@ class Relay:
         LOG.error("sync stopped: %s; run: nova-cells-manage cell resync --truth child %s",
                   reason, facts.name)
         self._store.facts.set(tx, halted=reason, incarnation=self._c.ids.uuid())
+
+
+def _is_plain(ack: records.Ack, held: server_rows.Held | None) -> bool:
+    """Whether an answer means only that the record arrived."""
+    if ack.kind != "server":
+        return True
+    return (held is not None and held.confirmed and ack.answer == "confirmed"
+            and held.epoch == ack.epoch and ack.held <= held.version)

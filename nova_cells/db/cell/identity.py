@@ -33,6 +33,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ROW = sa.select(*(t.c[name] for name in Identity.__struct_fields__))
+_BUMP = sa.update(t).values(slots=t.c.slots + 1)
+_SLOTS = sa.select(t.c.uuid, t.c.slots)
+_FLAVORS = sa.select(t.c.flavors)
 
 
 class Facts:
@@ -64,8 +67,8 @@ class Facts:
 
     def bump_slots(self, tx: sa.Connection, now: float) -> None:
         """Capacity or usage changed: the slots record is newer, and must go up."""
-        tx.execute(sa.update(t).values(slots=t.c.slots + 1))
-        row = tx.execute(sa.select(t.c.uuid, t.c.slots)).one()
+        tx.execute(_BUMP)
+        row = tx.execute(_SLOTS).one()
         self._outbox.mark(tx, "slots", row.uuid, 0, row.slots, now)
 
     def learn(self, tx: sa.Connection, version: int, flavors: tuple[model.Flavor, ...],
@@ -77,5 +80,5 @@ class Facts:
 
     def flavors(self, tx: sa.Connection) -> tuple[model.Flavor, ...]:
         """The flavors whose joint slots are counted."""
-        data = tx.execute(sa.select(t.c.flavors)).scalar()
+        data = tx.execute(_FLAVORS).scalar()
         return _flavors.decode(data) if data else ()

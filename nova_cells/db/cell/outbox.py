@@ -14,6 +14,7 @@ t = tables.outbox
 _HERE = (t.c.kind == sa.bindparam("of_kind")) & (t.c.uuid == sa.bindparam("of_uuid"))
 _AGAIN = sa.update(t).where(_HERE)
 _FIRST = sa.insert(t)
+_GONE = sa.delete(t).where(_HERE)
 _ARRIVED = sa.delete(t).where(_HERE, (t.c.epoch < sa.bindparam("to_epoch")) | (
     (t.c.epoch == sa.bindparam("to_epoch")) & (t.c.version <= sa.bindparam("to_version"))))
 _OLDEST = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
@@ -35,9 +36,25 @@ class Outbox:
         return engine.swapped(tx.execute(_ARRIVED, {
             "of_kind": kind, "of_uuid": uuid, "to_epoch": epoch, "to_version": version}))
 
+    def mark_all(self, tx: sa.Connection, kind: str, stamps: list[tuple[str, int, int]],
+                 now: float) -> None:
+        """``mark`` for many (uuid, epoch, version): the old marks go, for new ones say more."""
+        if stamps:
+            tx.execute(_GONE, [{"of_kind": kind, "of_uuid": uuid} for uuid, _e, _v in stamps])
+            tx.execute(_FIRST, [{"kind": kind, "uuid": uuid, "epoch": epoch, "version": version,
+                                 "marked_at": now} for uuid, epoch, version in stamps])
+
+    def clear_all(self, tx: sa.Connection,
+                  arrived: list[tuple[str, str, int, int]]) -> None:
+        """``clear`` for many (kind, uuid, epoch, version)."""
+        if arrived:
+            tx.execute(_ARRIVED, [
+                {"of_kind": kind, "of_uuid": uuid, "to_epoch": epoch, "to_version": version}
+                for kind, uuid, epoch, version in arrived])
+
     def drop(self, tx: sa.Connection, kind: str, uuid: str) -> None:
         """The record itself is gone."""
-        tx.execute(sa.delete(t).where(t.c.kind == kind, t.c.uuid == uuid))
+        tx.execute(_GONE, {"of_kind": kind, "of_uuid": uuid})
 
     def marks(self, tx: sa.Connection, limit: int) -> list[tuple[str, str, int, int]]:
         """(kind, uuid, epoch, version), longest marked first."""

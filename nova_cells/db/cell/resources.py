@@ -17,6 +17,10 @@ _ITEMS = sa.select(i).where(i.c.provider == sa.bindparam("of_uuid"))
 _USED = sa.select(a.c.resource_class, sa.func.sum(a.c.used)).where(
     a.c.provider == sa.bindparam("of_uuid")).group_by(a.c.resource_class)
 _GENERATIONS = sa.select(p.c.uuid, p.c.generation)
+_SWAP = sa.update(p).where(p.c.uuid == sa.bindparam("of_uuid"),
+                           p.c.generation == sa.bindparam("of_generation")).values(
+                               generation=p.c.generation + 1)
+_ALLOCATE = sa.insert(a)
 
 
 class Usage:
@@ -83,11 +87,10 @@ class Resources:
     def claim(self, tx: sa.Connection, server: str, role: str, provider: str, generation: int,
               amounts: dict[str, int]) -> bool:
         """Take the amounts, if nobody changed the provider since it was read."""
-        if not engine.swapped(tx.execute(sa.update(p).where(
-                p.c.uuid == provider, p.c.generation == generation).values(
-                    generation=generation + 1))):
+        if not engine.swapped(tx.execute(_SWAP, {"of_uuid": provider,
+                                                 "of_generation": generation})):
             return False
-        tx.execute(sa.insert(a), [
+        tx.execute(_ALLOCATE, [
             {"server": server, "role": role, "provider": provider, "resource_class": name,
              "used": amount} for name, amount in amounts.items()])
         return True

@@ -87,7 +87,7 @@ class Collector:
                 return []
             LOG.info("server=%s epoch=%d refused by cell=%s: %s", message.server, message.epoch,
                      sender, message.reason)
-            return self.view.placing.move_on(tx, offer, now, refused=True)
+            return self.view.placing.move_on(tx, offer, now, refused=message.reason)
 
     def _resend(self, now: float) -> list[effects.Effect]:
         """Offers that are unanswered: again, or to the next cell."""
@@ -98,7 +98,7 @@ class Collector:
             with self.view.write() as tx:
                 moved: list[effects.Effect] = []
                 if now - offer.created_at > self.settings.offer_patience * (1 + len(offer.tried)):
-                    moved = self.view.placing.move_on(tx, offer, now, refused=False)
+                    moved = self.view.placing.move_on(tx, offer, now)
                 if not moved:
                     self.view.offers.sent(tx, offer, now)
                     record = self.view.servers.record(tx, offer.server)

@@ -19,9 +19,9 @@ import uuid
 import orjson
 import sqlalchemy as sa
 
-from nova_cells import clock, conf
+from nova_cells import clock, conf, seal
 from nova_cells.api import app
-from nova_cells.db import migrations, seal
+from nova_cells.db import migrations
 from nova_cells.db import view as views
 from nova_cells.db.view import servers as rows
 from nova_cells.db.view import tables

@@ -4,7 +4,7 @@
 
 A page begins after its marker in the order (sort keys, uuid), so rows that come and go move
 nobody else (law T13); sort columns are never null; a marker resolves even if its server is
-deleted.  Asks for few columns: the document is stored ready.  ``changes_since`` also looks at
+deleted.  Asks for few columns: the document is stored ready.  ``changes-since`` looks at
 when a state came in, by our own clock (law T17).
 """
 
@@ -170,8 +170,7 @@ def _tags(query: Query) -> list[sa.ColumnElement[bool]]:
 def _changes(query: Query) -> list[sa.ColumnElement[bool]]:
     found = []
     if query.since is not None:
-        found.append((t.c.updated_at >= query.since)
-                     | (t.c.applied_at >= query.since - query.window))
+        found.append(t.c.applied_at >= query.since - query.window)   # never before updated_at
     if query.before is not None:
         found.append(t.c.updated_at <= query.before)
     return found

@@ -63,7 +63,8 @@ def columns(server: model.Server, now: float) -> dict[str, typing.Any]:
         "ephemeral_gb": flavor.ephemeral_gb, "created_at": server.created_at,
         "updated_at": server.updated_at or server.created_at,
         "launched_at": server.launched_at or 0, "terminated_at": server.terminated_at or 0,
-        "deleted_at": server.deleted_at or 0, "applied_at": now,
+        # A cell's clock may be ahead of ours; what changed since then is asked of one column.
+        "deleted_at": server.deleted_at or 0, "applied_at": max(now, server.updated_at or 0.0),
         "doc": document.fragments(server), "record": codec.pack(server),
     }
 

@@ -103,11 +103,11 @@ def delete_not_kept(self, *args, **more):  # noqa: ANN001, ANN002, ANN003, ANN20
 
 # -- the cell -------------------------------------------------------------------------------------
 
-@bug(outbox.Outbox, "clear")
-def outbox_cleared_too_far(self, tx, kind, uuid, epoch, version):  # noqa: ANN001, ANN201
+@bug(outbox.Outbox, "clear_all")
+def outbox_cleared_too_far(self, tx, arrived):  # noqa: ANN001, ANN201
     """An acknowledgement of what was sent also clears what happened since."""
-    return engine.swapped(tx.execute(sa.delete(outbox.t).where(
-        outbox.t.c.kind == kind, outbox.t.c.uuid == uuid)))
+    for kind, uuid, _epoch, _version in arrived:
+        self.drop(tx, kind, uuid)
 
 
 @bug(resources.Resources, "claim")

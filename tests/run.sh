@@ -9,7 +9,7 @@
 #
 # It needs python3 (3.11 or later) with its venv module, and nothing else: tox goes into .venv/ and makes the environment
 # of the tests in .tox/, everything pinned by constraints.txt.  What the tests like to have from the system (shellcheck,
-# qemu-img; for --libvirt the libvirt headers) is installed with apt if you are root, and named if you are not.
+# qemu-img; for --libvirt libvirt, QEMU and headers) is installed with apt if you are root, and named if you are not.
 #
 # Environment: NOVA_CELLS_SEEDS  seeds of the simulation, for example 0-199 (the default) or 4711 to replay one
 #              NOVA_CELLS_LOGS   where logs, subunit streams and JUnit files go; logs/tests by default
@@ -85,10 +85,21 @@ system_packages() {
 }
 
 wanted=(git shellcheck qemu-utils)
-[[ -n $libvirt ]] && wanted+=(libvirt-dev pkg-config gcc python3-dev)
+[[ -n $libvirt ]] && wanted+=(libvirt-dev pkg-config gcc libc6-dev python3-dev libvirt-daemon libvirt-daemon-driver-qemu
+    qemu-system-x86 seabios genisoimage tini util-linux)
 find_python >/dev/null || wanted+=(python3 python3-venv)
 command -v dpkg >/dev/null && { step "system packages" system_packages "${wanted[@]}" || true; }
 grep -hE '^(not installed|tests that)' "$LOGS/system-packages.log" 2>/dev/null
+
+# As in devstack/lib/hosts: libvirtd looks this user up and does not start without it.
+libvirt_user() {
+    getent group libvirt-qemu >/dev/null || groupadd --system --gid 64055 libvirt-qemu
+    getent passwd libvirt-qemu >/dev/null || useradd --system --uid 64055 --gid libvirt-qemu \
+        --home-dir /var/lib/libvirt --no-create-home --shell /usr/sbin/nologin libvirt-qemu
+}
+if [[ -n $libvirt ]] && ((EUID == 0)); then
+    step "libvirt's user" libvirt_user || true
+fi
 
 python=$(find_python) || give_up "python3 (3.11 or later) with venv is needed: apt-get install python3 python3-venv"
 
@@ -123,11 +134,11 @@ check() {
     if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-# tests NAME PART...: one step that runs parts of tests/ and is counted test by test.
+# tests NAME PART...: one step that runs parts of tests/ and is counted test by test.  STESTR has words for stestr.
 tests() {
     local name=$1 code=0 part p f s before=$failed
     shift
-    step "$name" in_tox python tools/parts.py --results "$LOGS" "$@" || code=$?
+    step "$name" in_tox python tools/parts.py --results "$LOGS" "$@" ${STESTR:+-- "$STESTR"} || code=$?
     for part in "$@"; do
         [[ -f $LOGS/$part.tally ]] || continue
         read -r p f s <"$LOGS/$part.tally"
@@ -149,7 +160,7 @@ if [[ -z $fast ]]; then
 fi
 tests "simulation" simulation
 if [[ -n $libvirt ]]; then
-    tests "libvirt" libvirt
+    STESTR=--serial tests "libvirt" libvirt
 fi
 if [[ -z $fast ]]; then
     check "documents" in_tox sphinx-build -q -W --keep-going -b html doc doc/build/html

@@ -12,13 +12,14 @@ POWERS = (0, 1, 3, 4, 6, 7)
 
 rests = st.sampled_from(sorted(lifecycle.RESTS))
 verbs = st.sampled_from(sorted(lifecycle.VERBS))
+anything = st.none() | verbs
 powers = st.sampled_from(POWERS)
 times = st.floats(0, 4e9, allow_nan=False)
 
 
 @st.composite
 def servers(draw: st.DrawFn, rest: st.SearchStrategy[str] = rests,
-            verb: st.SearchStrategy[str | None] = st.none() | verbs) -> model.Server:
+            verb: st.SearchStrategy[str | None] = anything) -> model.Server:
     """A server at any rest, doing anything that may be done there, or nothing."""
     version = draw(st.integers(1, 1000))
     doing, where = draw(verb), draw(rest)

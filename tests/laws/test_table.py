@@ -6,9 +6,9 @@ import hypothesis
 import testtools
 
 from nova_cells.api.compute import server_actions
-from nova_cells.conductor import changes
 from nova_cells.compute import verbs
-from nova_cells.domain import lifecycle
+from nova_cells.conductor import changes
+from nova_cells.domain import errors, lifecycle
 from nova_cells.domain import server as model
 from nova_cells.virt import fake
 from tests.laws import servers
@@ -92,7 +92,7 @@ class Table(testtools.TestCase):
 
     def test_names_stand_once(self):
         row = lifecycle.row("stop", "powering-off", "active", "stopped", "=")
-        self.assertRaises(Exception, lifecycle.table, row, row)
+        self.assertRaises(errors.Bug, lifecycle.table, row, row)
 
 
 class Coverage(testtools.TestCase):

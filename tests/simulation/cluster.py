@@ -19,17 +19,12 @@ from nova_cells.conductor import service as conducting
 from nova_cells.db import cell as cell_db
 from nova_cells.db import view as view_db
 from nova_cells.db.view import tables
-from nova_cells.domain import address
-from nova_cells.domain import codec
-from nova_cells.domain import effects
-from nova_cells.domain import errors
-from nova_cells.domain import tasks
+from nova_cells.domain import address, codec, effects, errors, tasks
 from nova_cells.image import fake as fake_images
 from nova_cells.virt import fake as fake_virt
 from nova_cells.virt import protocol
 from nova_cells.virt import settings as virt_settings
-from tests.simulation import users
-from tests.simulation import world
+from tests.simulation import users, world
 
 START = 1_800_000_000.0
 LIMIT = 12                       # servers of a project

@@ -10,15 +10,12 @@ import sqlalchemy as sa
 import testtools
 
 from nova_cells.compute import agent
-from nova_cells.conductor import placing
-from nova_cells.conductor import reports
+from nova_cells.conductor import placing, reports
 from nova_cells.db import engine
-from nova_cells.db.cell import outbox
-from nova_cells.db.cell import resources
+from nova_cells.db.cell import outbox, resources
 from nova_cells.db.cell import servers as cell_servers
 from nova_cells.db.cell import tables as cell_tables
-from nova_cells.db.view import intents
-from nova_cells.db.view import offers
+from nova_cells.db.view import intents, offers
 from nova_cells.db.view import servers as view_servers
 from nova_cells.domain import lifecycle
 from tests.simulation import workload

@@ -5,8 +5,7 @@
 import collections.abc
 
 from nova_cells.api import orders
-from nova_cells.domain import codec
-from nova_cells.domain import errors
+from nova_cells.domain import codec, errors
 
 PATIENCE = 5.0                   # seconds until a call is given up
 

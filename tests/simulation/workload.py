@@ -5,12 +5,10 @@
 import random
 
 from nova_cells.api import orders
-from nova_cells.domain import boot
-from nova_cells.domain import commands
+from nova_cells.domain import boot, commands
 from nova_cells.domain import server as model
 from tests.simulation import cluster as clusters
-from tests.simulation import invariants
-from tests.simulation import monitor
+from tests.simulation import invariants, monitor
 
 FLAVORS = [model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=n * 512, disk_gb=1)
            for n in (1, 2, 3)]
@@ -127,7 +125,7 @@ class Run:
         else:
             c.crash(rng.choice(c.nodes))
 
-    # -- a child restored from an old copy ----------------------------------------------------------
+    # -- a child restored from an old copy ---------------------------------------------------------
 
     def restore(self) -> None:
         """Copy a cell's database, let time pass, put the copy back; then the operator decides."""

@@ -29,7 +29,8 @@ class FileJournal(testtools.TestCase):
         return kept
 
     def test_what_was_written_is_there_after_a_restart(self):
-        report = tasks.Report(server="s", epoch=1, ticket=2, host="h", result="done", facts={"a": "b"})
+        report = tasks.Report(server="s", epoch=1, ticket=2, host="h", result="done",
+                              facts={"a": "b"})
         kept = self.open()
         kept.write("s", entry(1))
         kept.write("s", entry(2, outcome=report, steps=("reboot",)))

@@ -33,6 +33,7 @@ class ResetState(base.CellTest):
     def test_server_without_a_host_cannot_be_active(self):
         uuid = self.booting()
         self.report(uuid, ticket=1, result="failed", error="no")
-        self.assertEqual((None, "error"), (self.held(uuid).server.host, self.held(uuid).server.rest))
+        server = self.held(uuid).server
+        self.assertEqual((None, "error"), (server.host, server.rest))
         self.assertRaises(errors.Conflict, self.command, commands.ResetState, uuid, rest="active")
         self.command(commands.ResetState, uuid, rest="error")

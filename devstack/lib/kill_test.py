@@ -7,7 +7,8 @@
                                            half-way for the deletion of those that are named
     kill_test.py delete ID...              asks for deletion, does not wait
     kill_test.py wait SECONDS [active|gone] ID...
-    kill_test.py list              every server of every project: ID HOST STATUS
+    kill_test.py clear PREFIX SECONDS      deletes the servers that are so named, and waits
+    kill_test.py list                      every server of every project: ID HOST STATUS
 
 Environment: GUEST_IMAGE_NAME, GUEST_FLAVOR
 """
@@ -49,6 +50,11 @@ class Tenant:
     def delete(self, *ids):
         for uuid in ids:
             self.compute.delete(f'/servers/{uuid}').raise_for_status()
+
+    def clear(self, prefix, seconds):
+        ids = [server['id'] for server in self.get(f'/servers?name=^{prefix}')['servers']]
+        self.delete(*ids)
+        self.wait(seconds, 'gone', *ids)
 
     def wait(self, seconds, what, *ids):
         """Until all are ACTIVE with nothing under way, or gone."""

@@ -37,10 +37,10 @@ def main() -> int:
                 options.quick):
             found["rows"].append({"suite": name, **row})
             sys.stderr.write(f"{time.monotonic() - begin:6.1f} s  {name}: {row['case']}\n")
-    found["took_s"] = round(time.monotonic() - begin, 1)
-    if options.output:
-        with open(options.output, "w") as file:
-            json.dump(found, file, indent=1)
+        found["took_s"] = round(time.monotonic() - begin, 1)
+        if options.output:               # what was measured stays if a later suite breaks
+            with open(options.output, "w") as file:
+                json.dump(found, file, indent=1)
     if options.format == "json":
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
     else:

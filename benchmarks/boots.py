@@ -5,7 +5,6 @@
 ``p50_ms`` and ``p99_ms`` are of the POST; ``per_s`` of the boots is until the last is ACTIVE.
 """
 
-import os
 import shutil
 import tempfile
 import time
@@ -19,6 +18,8 @@ from nova_cells import conf as confs
 from nova_cells.cmd import deployment, web
 from nova_cells.compute import journal
 from nova_cells.rpc import bus
+
+RATIOS = ("cpu_allocation_ratio", "ram_allocation_ratio", "disk_allocation_ratio")
 
 
 def posts(quick: bool) -> typing.Iterator[measure.Row]:
@@ -143,7 +144,9 @@ class Inside:
         self.directory = tempfile.mkdtemp(prefix="nova-cells-bench-")
         names = [f"cell{number}" for number in range(1, cells + 1)]
         self.conf = confs.new(files=[], prog="benchmarks", overrides={
-            "DEFAULT": {"state_path": os.path.join(self.directory), "compute_driver": "fake"},
+            "DEFAULT": {"state_path": self.directory, "compute_driver": "fake",
+                        **dict.fromkeys(RATIOS, 1e5)},       # there is always room
+            "compute": {"guests": 3600.0},                   # no looks at what only rows say
             "standalone": {"cells": names, "bind_host": "127.0.0.1", "bind_port": 0},
             "api": {"auth_strategy": "noauth2"}, "glance": {"source": "fake"}})
         from nova_cells.conf import standalone as options

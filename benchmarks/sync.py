@@ -19,7 +19,7 @@ from benchmarks import boots, inprocess, measure
 from nova_cells.db.cell import servers as child_rows
 from nova_cells.db.cell import tables as child_tables
 from nova_cells.db.view import tables as view_tables
-from nova_cells.domain import boot, codec, commands, effects
+from nova_cells.domain import boot, codec, commands, effects, resources
 
 
 class Seen:
@@ -80,6 +80,9 @@ def fill(inside: boots.Inside, count: int) -> list[str]:
     """Servers in the child's database and in the view, at rest and known to both."""
     cell = inside.cells[0]
     host = cell.plan.hosts[0]
+    with cell.store.read() as tx:
+        provider = next(iter(cell.store.resources.generations(tx)))
+    amounts = resources.amounts(inprocess.FLAVOR)
     servers = (codec.Unpacker(inprocess.model.Server)(codec.pack(one)) for one in (
         inprocess.model.replace(inprocess.a_server(number, cell.identity.uuid), host=host)
         for number in range(count)))
@@ -90,6 +93,10 @@ def fill(inside: boots.Inside, count: int) -> list[str]:
             tx.execute(sa.insert(child_tables.servers), [
                 {"uuid": one.uuid, "confirmed": True, "began_at": 0, "due_at": 0,
                  "request": request, **child_rows._columns(one)} for one in batch])
+            tx.execute(sa.insert(child_tables.allocations), [
+                {"server": one.uuid, "role": "here", "provider": provider,
+                 "resource_class": name, "used": amount}
+                for one in batch for name, amount in amounts.items()])
         inprocess.put(inside.view, batch)
         uuids += [one.uuid for one in batch]
     return uuids

@@ -5,7 +5,6 @@ May run on a live cell: what is under way is passed over.
 
 import collections.abc
 
-from nova_cells.db.cell import tables
 from nova_cells.domain import lifecycle, resources
 
 
@@ -19,7 +18,7 @@ def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]: 
 def allocations(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
     """2. Allocations and servers correspond: each server on a host holds exactly its flavor's
     amounts there, and nobody else holds anything."""
-    holders = store.resources.holders(tx)
+    holders, amounts = store.resources.holders(tx), store.resources.held(tx)
     for held in store.servers.many(tx):
         server = held.server
         where = holders.pop(held.uuid, set())
@@ -28,17 +27,11 @@ def allocations(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
             yield (f"invariant 2: server {held.uuid} belongs on {sorted(expected)} and holds "
                    f"resources of {sorted(where)}")
         elif expected:
-            used = _used(tx, held.uuid)
+            used = amounts[held.uuid]
             if used != resources.amounts(server.flavor):
                 yield f"invariant 2: server {held.uuid} holds {used}"
     for uuid in sorted(holders):
         yield f"invariant 2: {uuid} holds resources and is no server"
-
-
-def _used(tx, uuid: str) -> dict[str, int]:  # noqa: ANN001
-    a = tables.allocations
-    rows = tx.execute(a.select().where(a.c.server == uuid))
-    return {row.resource_class: row.used for row in rows}
 
 
 def deadlines(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001

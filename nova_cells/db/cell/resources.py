@@ -114,6 +114,13 @@ class Resources:
             found.setdefault(row.server, set()).add(row.host)
         return found
 
+    def held(self, tx: sa.Connection) -> dict[str, dict[str, int]]:
+        """server -> class -> amount, of all (for checks)."""
+        found: dict[str, dict[str, int]] = {}
+        for server, name, used in tx.execute(sa.select(a.c.server, a.c.resource_class, a.c.used)):
+            found.setdefault(server, {})[name] = used
+        return found
+
     def _provider(self, tx: sa.Connection, row: sa.Row) -> model.Provider:
         items = tx.execute(_ITEMS, {"of_uuid": row.uuid})
         inventory = {item.resource_class: model.Inventory(

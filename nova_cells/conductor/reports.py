@@ -88,7 +88,7 @@ class Reports:
             if self._store.resources.release(tx, server.uuid):
                 self._store.facts.bump_slots(tx, now)
         failed = lifecycle.fail(server, now, fault, **facts)
-        more = {"secrets": None} if server.verb == "boot" else {}
+        more = {"secrets": None} if server.verb in ("boot", "delete") else {}
         self._store.servers.save(tx, failed, now, **more)
         self._end_action(tx, held.op, server, now, "Error", why)
         LOG.warning("server=%s verb=%s version=%d failed: %s", server.uuid, server.verb,

@@ -37,3 +37,11 @@ class ResetState(base.CellTest):
         self.assertEqual((None, "error"), (server.host, server.rest))
         self.assertRaises(errors.Conflict, self.command, commands.ResetState, uuid, rest="active")
         self.command(commands.ResetState, uuid, rest="error")
+
+    def test_delete_that_interrupts_a_boot_and_fails_keeps_no_secrets_either(self):
+        uuid = self.booting()
+        task, = base.tasks_in(self.command(commands.Delete, uuid))
+        self.report(uuid, task.ticket, result="failed", error="no")
+        self.assertEqual("error", self.held(uuid).server.rest)
+        with self.store.read() as tx:
+            self.assertIsNone(self.store.servers.secrets(tx, uuid).once)

@@ -51,7 +51,8 @@ class Identity:
 
     def endpoint(self, kind, region, url):
         service = next(iter(self.identity.services(type=kind)))
-        there = {e.interface: e for e in self.identity.endpoints(service_id=service.id, region_id=region)}
+        found = self.identity.endpoints(service_id=service.id, region_id=region)
+        there = {e.interface: e for e in found}
         for interface in ('public', 'internal'):
             endpoint = there.get(interface)
             if endpoint is None:

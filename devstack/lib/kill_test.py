@@ -65,7 +65,8 @@ class Tenant:
             waiting = [uuid for uuid, body in found if not self.arrived(body, what)]
             if waiting and time.monotonic() > until:
                 for uuid, body in found:
-                    print(f'server {uuid} is not {what} after {seconds} s: {describe(body)}', file=sys.stderr)
+                    print(f'server {uuid} is not {what} after {seconds} s: {describe(body)}',
+                          file=sys.stderr)
                 sys.exit(1)
             time.sleep(0.3 if waiting else 0)
 
@@ -85,7 +86,8 @@ def describe(body):
     if body is None:
         return 'it is gone'
     server = body['server']
-    return f"{server['status']}, task {server['OS-EXT-STS:task_state']}, {server.get('fault', {}).get('message', '')}"
+    fault = server.get('fault', {}).get('message', '')
+    return f"{server['status']}, task {server['OS-EXT-STS:task_state']}, {fault}"
 
 
 if __name__ == '__main__':

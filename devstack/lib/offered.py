@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-"""Ends with 0 if everything is there that stack.sh offers, in one process where the client takes five.
+"""Ends with 0 if all is there that stack.sh offers: one process where the client takes five.
 
     offered.py IMAGE GUEST_KEY KEYPAIR FLAVOR...
 
@@ -15,7 +15,8 @@ import openstack
 
 def main(image, guest_key, keypair, *flavors):
     cloud = openstack.connect()
-    images = [found for found in cloud.image.images(name=image) if found.properties.get('guest_key') == guest_key]
+    images = [found for found in cloud.image.images(name=image)
+              if found.properties.get('guest_key') == guest_key]
     missing = set(flavors) - {flavor.name for flavor in cloud.compute.flavors(details=False)}
     keypairs = [found for found in cloud.compute.keypairs() if found.name == keypair]
     return 0 if images and keypairs and not missing else 1

@@ -20,13 +20,15 @@ def service(name, pid, code, url, log):
     if well:
         problem = None
     elif not pid and code != '000':
-        problem = f'{name}: {url} is served by a process that stack.sh did not start: stop that one, then {ADVICE}'
+        problem = (f'{name}: {url} is served by a process that stack.sh did not start: '
+                   f'stop that one, then {ADVICE}')
     elif not pid:
         problem = f'{name} is not running: {ADVICE}'
     else:
-        problem = f'{name} runs as pid {pid} but answers {code} at {url}: read the end of {log}, then {ADVICE}'
-    return {'name': name, 'state': 'up' if well else 'sick' if pid else 'down', 'pid': int(pid) if pid else None,
-            'url': url, 'log': log, 'problem': problem}
+        problem = (f'{name} runs as pid {pid} but answers {code} at {url}: '
+                   f'read the end of {log}, then {ADVICE}')
+    return {'name': name, 'state': 'up' if well else 'sick' if pid else 'down',
+            'pid': int(pid) if pid else None, 'url': url, 'log': log, 'problem': problem}
 
 
 def host(name, pid, answers, uri, log, cell, guests):
@@ -36,7 +38,8 @@ def host(name, pid, answers, uri, log, cell, guests):
     elif not pid:
         problem = f'host {name} is not running: {ADVICE}'
     else:
-        problem = f'host {name}: libvirtd (pid {pid}) does not answer: read the end of {log}, then {ADVICE}'
+        problem = (f'host {name}: libvirtd (pid {pid}) does not answer: '
+                   f'read the end of {log}, then {ADVICE}')
     return {'name': name, 'cell': cell, 'state': 'up' if well else 'sick' if pid else 'down',
             'pid': int(pid) if pid else None, 'url': uri, 'log': log,
             'guests': int(guests) if guests else None, 'problem': problem}
@@ -47,9 +50,10 @@ def table(found):
     for thing in found['services'] + found['hosts']:
         rows.append(tuple('-' if value is None else str(value) for value in (
             thing['name'], thing['state'], thing['pid'], thing.get('guests'), thing['url'])))
-    widths = [max(map(len, column)) for column in zip(*rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print('  '.join(cells).rstrip())
     for problem in found['problems']:
         print(f'! {problem}')
     if found['healthy']:

@@ -30,13 +30,15 @@ def upgrade() -> None:
     sa.Column('provider', sa.String(length=36), nullable=False),
     sa.Column('resource_class', sa.String(length=255), nullable=False),
     sa.Column('used', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('server', 'role', 'provider', 'resource_class', name=op.f('pk_allocations')),
+    sa.PrimaryKeyConstraint('server', 'role', 'provider', 'resource_class',
+                            name=op.f('pk_allocations')),
     mysql_charset='utf8mb4',
     mysql_collate='utf8mb4_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('allocations', schema=None) as batch_op:
-        batch_op.create_index('ix_allocations_provider', ['provider', 'resource_class', 'used'], unique=False)
+        batch_op.create_index('ix_allocations_provider', ['provider', 'resource_class', 'used'],
+                              unique=False)
 
     op.create_table('hosts',
     sa.Column('name', sa.String(length=255), nullable=False),

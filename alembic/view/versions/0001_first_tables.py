@@ -287,11 +287,15 @@ def upgrade() -> None:
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('servers', schema=None) as batch_op:
-        batch_op.create_index('ix_servers_all_list', ['deleted', 'created_at', 'uuid'], unique=False)
+        batch_op.create_index('ix_servers_all_list', ['deleted', 'created_at', 'uuid'],
+                              unique=False)
         batch_op.create_index('ix_servers_cell', ['cell', 'deleted'], unique=False)
         batch_op.create_index('ix_servers_changes', ['project_id', 'applied_at'], unique=False)
-        batch_op.create_index('ix_servers_project_list', ['project_id', 'deleted', 'created_at', 'uuid'], unique=False)
-        batch_op.create_index('ix_servers_quota', ['project_id', 'counted', 'user_id', 'vcpus', 'ram_mb'], unique=False)
+        batch_op.create_index('ix_servers_project_list',
+                              ['project_id', 'deleted', 'created_at', 'uuid'], unique=False)
+        batch_op.create_index('ix_servers_quota',
+                              ['project_id', 'counted', 'user_id', 'vcpus', 'ram_mb'],
+                              unique=False)
 
     op.create_table('slots',
     sa.Column('cell', sa.String(length=36), nullable=False),

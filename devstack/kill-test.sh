@@ -5,7 +5,7 @@
 #
 #   kill-test.sh [SECONDS...]     when to kill, counted from the last request; once for each.  0 by default
 #
-# The long form, a dozen moments:   devstack/kill-test.sh 0 0.2 0.4 0.6 0.8 1 1.3 1.6 2 2.5 3 4
+# The long form, a dozen moments:  devstack/kill-test.sh 0 0.2 0.4 0.6 0.8 1 1.3 1.6 2 2.5 3 4
 
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=lib/env

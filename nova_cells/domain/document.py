@@ -195,10 +195,21 @@ class Joiner:
             _members({"server_groups": list(volatile.groups)}),
             *made.texts])
 
-    def many(self, stored: collections.abc.Iterable[bytes]) -> bytes:
-        """Documents that need nothing volatile, with commas between."""
+    def all(self, stored: collections.abc.Iterable[bytes]) -> list[bytes]:
+        """Documents that need nothing volatile."""
         join, still = self._plan.join, self._still
-        return b",".join([join(data, still) for data in stored])
+        return [join(data, still) for data in stored]
+
+
+def enclosed(head: bytes, documents: list[bytes], tail: bytes) -> bytes:
+    """Documents with commas between, between head and tail, put together only once: a long list
+    is not copied again."""
+    if not documents:
+        return head + tail
+    first, last = head + documents[0], documents[-1] + tail
+    if len(documents) == 1:
+        return first + tail
+    return b",".join([first, *documents[1:-1], last])
 
 
 def assemble(stored: bytes, kind: str, version: int, sight: rendering.Sight,

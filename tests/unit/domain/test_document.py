@@ -4,7 +4,6 @@
 
 import itertools
 import json
-import time
 
 import hypothesis
 import testtools
@@ -124,13 +123,9 @@ class Cuts(testtools.TestCase):
             self.assertEqual(more, "OS-EXT-STS:vm_state" in shown)
 
 
-class Speed(testtools.TestCase):
-    def test_a_thousand_rows_in_milliseconds(self):
-        """Generous here (the machine may be busy); benchmarks hold the real figure."""
+class Many(testtools.TestCase):
+    def test_a_thousand_rows(self):
         rows = [document.fragments(server(metadata={"a": "b"}))] * 1000
         joiner = document.Joiner(document.plan("detail", 104, rendering.Sight()), PLACE)
-        began = time.perf_counter()
         body = document.enclosed(b"[", joiner.all(rows), b"]")
-        spent = time.perf_counter() - began
         self.assertEqual(1000, len(json.loads(body)))
-        self.assertLess(spent, 0.1)

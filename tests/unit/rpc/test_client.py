@@ -119,11 +119,9 @@ class Answers(ClientTestCase):
         self.assertIn("the cell blue did not answer within 0.1 s", str(error))
 
     def test_nobody_there(self):
-        start = time.monotonic()
         error = self.assertRaises(errors.CellDown, self.client.call, address.Host("c1", "h7"),
-                                  QUESTION, 5)
+                                  QUESTION, 3600)        # would hang
         self.assertIn("the host h7 of the cell blue", str(error))
-        self.assertLess(time.monotonic() - start, 0.5)
 
     def test_no_budget_left(self):
         self.assertRaises(errors.CellDown, self.client.call, address.Cell("c1"), QUESTION, 0.0)
@@ -283,7 +281,6 @@ class Listening(ClientTestCase):
         took.sort()
         print(f"client call over local:// median {took[150] * 1e6:.0f} us, "
               f"p99 {took[297] * 1e6:.0f} us")
-        self.assertLess(took[150], 0.01)
 
 
 class Brokers(base.BusTestCase):

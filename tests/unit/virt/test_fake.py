@@ -100,19 +100,14 @@ class FakeConformance(conformance.DriverConformance, unittest.TestCase):
             self.boot()
         sleep.assert_called_once_with(3.0)
 
-    def test_a_thousand_boots_a_second(self):
-        best = 0.0
-        for _ in range(3):                       # the machine may be busy with something else
-            specs = [self.spec() for _ in range(500)]
-            began = time.perf_counter()
-            for spec in specs:
-                for step in conformance.STEPS:
-                    getattr(self.driver, step)(spec)
-                self.driver.start(spec.server.uuid)
-            best = max(best, len(specs) / (time.perf_counter() - began))
-            if best > 1000:
-                return
-        self.fail(f"only {best:.0f} boots a second")
+    def test_a_thousand_guests(self):
+        specs = [self.spec() for _ in range(1000)]
+        for spec in specs:
+            for step in conformance.STEPS:
+                getattr(self.driver, step)(spec)
+            self.driver.start(spec.server.uuid)
+        self.assertEqual({spec.server.uuid for spec in specs},
+                         {guest.uuid for guest in self.driver.guests() if guest.power == 1})
 
 
 class Journal(unittest.TestCase):

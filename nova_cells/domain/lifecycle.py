@@ -240,14 +240,15 @@ def observe(server: Server, power: int, now: float) -> Server:
     """What the host sees of a guest that is doing nothing: the record shows what is.
 
     A guest that went off by itself is stopped, one that was paused by hand is paused, one that
-    runs is active.  A suspended one has no process, so only running counts there; one in error
-    stays so until somebody decides, and shows its power.
+    runs is active.  A suspended one has no process, so there it counts only that it runs, or that
+    there is no guest at all; one in error stays so until somebody decides, and shows its power.
     """
     if server.verb is not None or power not in _SEEN:
         return server
     shown = SHUTDOWN if power in (CRASHED, NOSTATE) else power
     rest = server.rest
-    if rest in ("active", "paused", "stopped") or (rest == "suspended" and power == RUNNING):
+    if rest in ("active", "paused", "stopped") or (
+            rest == "suspended" and power in (RUNNING, PAUSED, NOSTATE)):
         rest = _SEEN[power]
     elif rest != "error":
         return server

@@ -3,7 +3,7 @@
 # where it was asked to: six servers ACTIVE, two gone, no guest and no directory on a host that has no server, and
 # every cell and the API cell of one mind (nova-cells-manage cell verify).
 #
-#   kill-test.sh [SECONDS...]     when to kill, counted from the last request; once for each.  0 by default
+#   kill-test.sh [SECONDS...]     when to kill, counted from the last request; once for each.  0.5 by default
 #
 # The long form, a dozen moments:  devstack/kill-test.sh 0 0.2 0.4 0.6 0.8 1 1.3 1.6 2 2.5 3 4
 
@@ -15,7 +15,7 @@ source "$TOP_DIR/lib/hosts"
 
 BOOTS=${BOOTS:-6}
 KILL_PATIENCE=${KILL_PATIENCE:-180}     # seconds until everything must be where it belongs
-MOMENTS=("${@:-0}")
+MOMENTS=("${@:-0.5}")
 for moment in "${MOMENTS[@]}"; do
     [[ $moment =~ ^[0-9]+(\.[0-9]+)?$ ]] || die $LINENO "usage: kill-test.sh [SECONDS...]"
 done
@@ -76,7 +76,7 @@ kill_once() { # SECONDS
     (( ${#old[@]} == 2 )) || die $LINENO "the first two servers could not be asked for (quota? devstack/status.sh)"
     tenant demo wait "$KILL_PATIENCE" active "${old[@]}" || die $LINENO "see $LOGDIR/nova-cells-app.log"
     echo_summary "asking for $BOOTS servers and for the deletion of 2"
-    mapfile -t new < <(tenant demo boot kill "$BOOTS" "${old[@]}")
+    mapfile -t new < <(tenant demo boot kill-new "$BOOTS" "${old[@]}")
     (( ${#new[@]} == BOOTS )) || die $LINENO "$BOOTS servers could not be asked for (quota? devstack/status.sh)"
     sleep "$1"
     kill_hard

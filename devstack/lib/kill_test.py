@@ -3,8 +3,8 @@
 
 """The tenant's side of kill-test.sh.  The cloud is taken from the OS_* environment.
 
-    kill_test.py boot NAME COUNT [ID...]   asks for servers, prints their ids, does not wait; asks
-                                           half-way for the deletion of those that are named
+    kill_test.py boot NAME COUNT [ID...]   asks for servers in one request and for the deletion of
+                                           those that are named; prints the new ids, does not wait
     kill_test.py delete ID...              asks for deletion, does not wait
     kill_test.py wait SECONDS [active|gone] ID...
     kill_test.py clear PREFIX SECONDS      deletes the servers that are so named, and waits
@@ -38,21 +38,23 @@ class Tenant:
     def boot(self, name, count, *doomed):
         image = self.image.find_image(os.environ['GUEST_IMAGE_NAME'], ignore_missing=False).id
         flavor = self.compute.find_flavor(os.environ['GUEST_FLAVOR'], ignore_missing=False).id
-        for number in range(1, int(count) + 1):
-            if number == int(count) // 2 + 1:
-                self.delete(*doomed)
-            answer = self.compute.post('/servers', microversion='2.37', json={'server': {
-                'name': f'{name}-{number}', 'imageRef': image, 'flavorRef': flavor,
-                'networks': 'none', 'config_drive': True}})
-            answer.raise_for_status()
-            print(answer.json()['server']['id'], flush=True)
+        answer = self.compute.post('/servers', microversion='2.37', json={'server': {
+            'name': name, 'imageRef': image, 'flavorRef': flavor, 'networks': 'none',
+            'config_drive': True, 'min_count': int(count)}})
+        answer.raise_for_status()
+        self.delete(*doomed)
+        print(*self.named(name + '-'), sep='\n')
+
+    def named(self, prefix):
+        servers = self.get(f'/servers?name=^{prefix}')['servers']
+        return [server['id'] for server in servers]
 
     def delete(self, *ids):
         for uuid in ids:
             self.compute.delete(f'/servers/{uuid}').raise_for_status()
 
     def clear(self, prefix, seconds):
-        ids = [server['id'] for server in self.get(f'/servers?name=^{prefix}')['servers']]
+        ids = self.named(prefix)
         self.delete(*ids)
         self.wait(seconds, 'gone', *ids)
 

@@ -3,8 +3,9 @@
 
 """The tenant's side of kill-test.sh.  The cloud is taken from the OS_* environment.
 
-    kill_test.py boot NAME COUNT [ID...]   asks for servers in one request and for the deletion of
-                                           those that are named; prints the new ids, does not wait
+    kill_test.py boot NAME COUNT [ID...]   asks for the deletion of those that are named and, in one
+                                           request, for new servers; prints the word "asked"
+    kill_test.py named PREFIX              the ids of the servers that are so named
     kill_test.py delete ID...              asks for deletion, does not wait
     kill_test.py wait SECONDS [active|gone] ID...
     kill_test.py clear PREFIX SECONDS      deletes the servers that are so named, and waits
@@ -38,23 +39,26 @@ class Tenant:
     def boot(self, name, count, *doomed):
         image = self.image.find_image(os.environ['GUEST_IMAGE_NAME'], ignore_missing=False).id
         flavor = self.compute.find_flavor(os.environ['GUEST_FLAVOR'], ignore_missing=False).id
+        self.delete(*doomed)
         answer = self.compute.post('/servers', microversion='2.37', json={'server': {
             'name': name, 'imageRef': image, 'flavorRef': flavor, 'networks': 'none',
             'config_drive': True, 'min_count': int(count)}})
         answer.raise_for_status()
-        self.delete(*doomed)
-        print(*self.named(name + '-'), sep='\n')
+        print('asked', flush=True)
 
-    def named(self, prefix):
+    def ids(self, prefix):
         servers = self.get(f'/servers?name=^{prefix}')['servers']
         return [server['id'] for server in servers]
+
+    def named(self, prefix):
+        print(*self.ids(prefix), sep='\n')
 
     def delete(self, *ids):
         for uuid in ids:
             self.compute.delete(f'/servers/{uuid}').raise_for_status()
 
     def clear(self, prefix, seconds):
-        ids = self.named(prefix)
+        ids = self.ids(prefix)
         self.delete(*ids)
         self.wait(seconds, 'gone', *ids)
 

@@ -180,6 +180,8 @@ class Placing:
         if held.server is None or held.server.deleted \
                 or not self._store.servers.confirm(tx, held.uuid, held.epoch):
             return []
+        if held.server.verb != "boot":   # an operator's word came before the confirmation
+            return []
         server = lifecycle.advance(held.server, 1, now)
         self._store.servers.save(tx, server, now, began_at=now,
                                  due_at=now + self._c.settings.ask_again)

@@ -27,6 +27,9 @@ class Reports:
                     or not lifecycle.owns(held.server, message.epoch, message.ticket) \
                     or held.server.host != message.host:
                 return []
+            # A host is given a task only once the top has confirmed: a row that does not know of
+            # it comes from an old copy of the database.
+            self._store.servers.confirm(tx, held.uuid, held.epoch)
             if message.result == "progress":
                 self._progress(tx, held.server, message, now)
             elif message.result == "done":
@@ -171,6 +174,10 @@ class Reports:
         held = self._store.servers.get(tx, guest.uuid)
         if held is None:
             LOG.warning("host=%s guest=%s is unknown to this cell; left alone", host, guest.uuid)
+            return []
+        if held.server is not None and held.server.host == host:
+            LOG.warning("host=%s guest=%s runs although its offer was never confirmed here (an old "
+                        "copy of the database?); left alone", host, guest.uuid)
             return []
         known = (held.epoch, held.server.version if held.server else held.version)
         return [effects.Cast(address.Host(self._c.cell, host), tasks.Sweep(

@@ -65,14 +65,14 @@ class Changes:
                 fields = dict(locked=message.locked, locked_by=by if message.locked else None,
                               locked_reason=message.reason if message.locked else None)
                 changed = lifecycle.change(server, now, **fields)
-                self._instant(tx, message, changed, "lock" if message.locked else "unlock", now)
+                self._action(tx, message, changed, "lock" if message.locked else "unlock", now)
             case commands.ResetState():
                 if message.rest != "error" and not server.host:
                     raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be "
                                           f"deleted")
                 changed = lifecycle.reset(server, message.rest, now)
                 more = {"secrets": None}     # the boot, if there was one under way, is over
-                self._instant(tx, message, changed, "resetState", now)
+                self._action(tx, message, changed, "resetState", now)
             case commands.Update():
                 fields = {name: value for name, value in (
                     (name, getattr(message, name)) for name in UPDATABLE)
@@ -103,7 +103,7 @@ class Changes:
                                      f"{verb.capability.replace('_', ' ')}")
         self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
                                  due_at=now + self._c.settings.ask_again)
-        self._begin_action(tx, message, changed, verb.action, now)
+        self._action(tx, message, changed, verb.action, now)
         LOG.info("server=%s verb=%s version=%d", server.uuid, verb.name, changed.version)
         return changed, [self._c.placing.task(tx, changed)]
 
@@ -142,7 +142,7 @@ class Changes:
                                  due_at=now + self._c.settings.ask_again)
         if not self._store.servers.did(tx, message.op):
             self._store.servers.note(tx, message.op, message.server, "Delete", now)
-            self._begin_action(tx, message, changed, "delete", now)
+            self._action(tx, message, changed, "delete", now)
         LOG.info("server=%s verb=delete version=%d", server.uuid, changed.version)
         if server.host and held.confirmed:
             return [self._c.placing.task(tx, changed),
@@ -159,26 +159,17 @@ class Changes:
 
     # -- instance actions -----------------------------------------------------------------------
 
-    def _begin_action(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
-                      action: str, now: float) -> None:
-        self._store.actions.put(tx, _action(message, server, action, now), now)
-
-    def _instant(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
-                 action: str, now: float) -> None:
-        """An action that is over when it begins."""
-        self._store.actions.put(tx, _action(message, server, action, now), now)
+    def _action(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
+                action: str, now: float) -> None:
+        """What users read of it: over when it begins, unless a report ends it later."""
+        self._store.actions.put(tx, commands.ActionRecord(
+            uuid=message.op, server=server.uuid, epoch=server.epoch, version=2, action=action,
+            request_id=message.origin.request_id, user_id=message.origin.user_id,
+            project_id=message.origin.project_id, start=now, updated=now), now)
 
 
 UPDATABLE = ("name", "description", "hostname", "access_ip_v4", "access_ip_v6", "disk_config",
              "pinned_availability_zone")
-
-
-def _action(message: commands.Command, server: model.Server, action: str,
-            now: float) -> commands.ActionRecord:
-    return commands.ActionRecord(
-        uuid=message.op, server=server.uuid, epoch=server.epoch, version=2, action=action,
-        request_id=message.origin.request_id, user_id=message.origin.user_id,
-        project_id=message.origin.project_id, start=now, updated=now)
 
 
 def _metadata(message: commands.ChangeMetadata, server: model.Server,

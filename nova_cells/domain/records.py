@@ -67,7 +67,6 @@ class Upload(commands.Message, kw_only=True):
     incarnation: str
     batch: int
     records: tuple[Record, ...] = ()
-    unplaced: bool = False               # a resync is under way: unknown uuids may be inserted
 
 
 class Ack(commands.Message, kw_only=True):

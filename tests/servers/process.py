@@ -20,6 +20,11 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 
 
+def die_with_parent() -> None:
+    """In a child, before its program: the kernel ends it when its parent dies."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Missing(Exception):
     """The program is not installed here: the sentence says what to install."""
 
@@ -75,7 +80,7 @@ class Server:
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
                 env={**os.environ, **(env or {})}, user=user, start_new_session=True,
-                preexec_fn=lambda: _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM))
+                preexec_fn=die_with_parent)
 
     def wait_until(self, ready, seconds: float = 60.0) -> None:
         """Until ``ready()`` is true.  RuntimeError with the end of the log otherwise."""

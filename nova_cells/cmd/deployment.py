@@ -9,8 +9,7 @@ way round.  Everything that must survive is in the databases, so kill -9 at any 
 import time
 
 from nova_cells import clock as clocks
-from nova_cells.api import app, orders
-from nova_cells.cmd import apicell, childcell, laptop, web
+from nova_cells.cmd import apicell, cellbus, childcell, web, webapp
 from nova_cells.conf import standalone as options
 from nova_cells.domain import errors
 from nova_cells.image import loader as images
@@ -62,13 +61,8 @@ class Deployment:
             if cell.plan.name not in self._without:
                 self._started.append(cell)
                 cell.start()
-        patience = orders.Settings(budget=self._conf.rpc.budget,
-                                   delete_budget=self._conf.rpc.delete_budget)
-        application = app.loadapp(
-            self._conf, self._api.view, self._api.client, room, self._clock, self._ids,
-            orders=orders.Orders(self._api.view, self._ids, patience))
-        if self._conf.api.auth_strategy == "noauth2" and hasattr(room, "list"):
-            application = laptop.Laptop(application, room)
+        application = webapp.load(self._conf, self._api.view, self._api.client, self._clock,
+                                  self._ids, room)
         self._web = web.WebServer(application, listening, self._conf.standalone.threads)
         self._web.start()
         self.took = time.monotonic() - begin
@@ -81,7 +75,7 @@ class Deployment:
         def left() -> float:
             return max(0.5, end - time.monotonic())
 
-        ended &= childcell.stop_all([cell.stop for cell in self._started], left())
+        ended &= cellbus.stop_all([cell.stop for cell in self._started], left())
         if self._api is not None:
             ended &= self._api.stop(left())
         if ended:

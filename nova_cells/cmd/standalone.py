@@ -9,8 +9,6 @@ on stderr that names the mend, and exit code 2 (what was asked for) or 1 (what w
 
 import argparse
 import os
-import select
-import signal
 import sys
 import typing
 
@@ -153,9 +151,9 @@ def _start_log(conf) -> str | None:
 
 def run(conf, without: tuple[str, ...]) -> typing.NoReturn:
     """Until SIGTERM or SIGINT."""
-    from nova_cells.cmd import deployment, greeting, lock, web
+    from nova_cells.cmd import deployment, greeting, lock, signals, web
 
-    asked = _Signals()
+    asked = signals.Signals()
     state = lock.StateLock(conf.state_path)
     running = deployment.Deployment(conf, without)
     state.take()
@@ -169,7 +167,7 @@ def run(conf, without: tuple[str, ...]) -> typing.NoReturn:
         raise
     sys.stdout.write(greeting.text(conf, running))
     sys.stdout.flush()
-    name = asked.wait()
+    name = asked.wait().name
     sys.stdout.write(f"{name}: stopping; guests keep running\n")
     sys.stdout.flush()
     ended = running.stop(patience)
@@ -178,32 +176,6 @@ def run(conf, without: tuple[str, ...]) -> typing.NoReturn:
         sys.stdout.flush()
     state.free()
     os._exit(0)      # threads that did not end must not hold the process
-
-
-class _Signals:
-    """Waits for SIGTERM or SIGINT on a pipe that the interpreter itself writes to: a handler
-    could do nothing that blocks, for under eventlet it may run in the middle of the hub."""
-
-    def __init__(self) -> None:
-        self._read, write = os.pipe()
-        os.set_blocking(write, False)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        self._count = 0
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._came)
-
-    def wait(self) -> str:
-        """The name of the signal that came."""
-        while True:
-            select.select([self._read], [], [])
-            number = os.read(self._read, 1)[0]
-            if number in (signal.SIGTERM, signal.SIGINT):
-                return signal.Signals(number).name
-
-    def _came(self, number: int, frame: object) -> None:
-        self._count += 1
-        if self._count > 1:
-            os._exit(1)      # asked twice: at once
 
 
 def _unexpected(error: Exception, log_file: str | None) -> typing.NoReturn:

@@ -7,6 +7,7 @@ import pathlib
 import socket
 
 from oslo_config import cfg
+from oslo_service import _options
 
 
 def default_state_path() -> str:
@@ -31,9 +32,9 @@ DEFAULT = [
     cfg.StrOpt("concurrency_backend", default="threading", choices=["threading", "eventlet"],
                help="What services run on. Read before anything else; the environment variable "
                     "NOVA_CELLS_CONCURRENCY_BACKEND wins over it."),
-    cfg.FloatOpt("graceful_shutdown_timeout", default=10.0, min=0.0,
-                 help="Seconds that work under way gets to end when a service is stopped. Guests "
-                      "keep running."),
 ]
 
-OPTS = {"DEFAULT": DEFAULT}
+# oslo.service's own, with a patience that suits work that can be taken up again by others.
+cfg.set_defaults(_options.service_opts, graceful_shutdown_timeout=10)
+
+OPTS = {"DEFAULT": DEFAULT + _options.service_opts}

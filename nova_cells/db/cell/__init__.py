@@ -27,6 +27,11 @@ class CellStore(engine.Database):
         """All tables at once, for databases that nobody keeps (tests, simulations)."""
         tables.metadata.create_all(self.engine)
 
+    def known_identity(self) -> identity.Identity | None:
+        """Who this cell is; None if nobody said yet."""
+        with self.read() as tx:
+            return self.facts.known(tx)
+
     def identity(self, name: str, uuid: typing.Callable[[], str] | None = None
                  ) -> identity.Identity:
         """Who this cell is; made the first time."""

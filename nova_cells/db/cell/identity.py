@@ -52,6 +52,11 @@ class Facts:
                 id=1, uuid=uuid(), name=name, incarnation=uuid(), lift=0, slots=0, catalogue=0))
         return self.get(tx)
 
+    def known(self, tx: sa.Connection) -> Identity | None:
+        """The row, if it is there."""
+        row = tx.execute(_ROW).first()
+        return Identity(**row._mapping) if row is not None else None
+
     def get(self, tx: sa.Connection) -> Identity:
         """The row."""
         return Identity(**tx.execute(_ROW).one()._mapping)

@@ -1,0 +1,67 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""``nova-cells-collector``: takes up what the cells say.  Any number may run side by side."""
+
+import typing
+
+from nova_cells import clock as clocks
+from nova_cells.cmd import collecting, daemon, fleet
+from nova_cells.conf import standalone as options
+from nova_cells.db import migrations
+from nova_cells.domain import errors
+
+
+class Work:
+    """One collector on every cell's bus."""
+
+    def __init__(self, conf) -> None:
+        self._conf = conf
+        self._fleet: fleet.Fleet | None = None
+        self._collecting: collecting.Collecting | None = None
+
+    def open(self) -> None:
+        """The view, the cells, the collector."""
+        self._fleet = fleet.Fleet(self._conf, fleet.open_view(self._conf))
+        check_schema(self._conf)
+        self._collecting = collecting.Collecting(
+            self._conf, self._fleet, clocks.SystemClock(), clocks.RandomIds())
+        self._collecting.start()
+
+    def stop(self, patience: float) -> bool:
+        """Whether all work under way ended in time."""
+        ended = self._collecting.stop(patience) if self._collecting is not None else True
+        if self._fleet is not None:
+            self._fleet.close()
+            if ended:
+                self._fleet.view.close()
+        return ended
+
+
+def check_schema(conf) -> None:
+    """``Invalid`` with a sentence unless the view is at the schema of this version."""
+    at, newest = migrations.current("view", options.view_url(conf))
+    if at != newest:
+        raise errors.Invalid(f"the view database is at schema {at or 'none'}, not {newest}: run "
+                             "'nova-cells-manage db sync view'")
+
+
+def check(conf) -> None:
+    """Whether a collector can work: the view must answer.  Cells are waited for."""
+    fleet.open_view(conf).close()
+    check_schema(conf)
+
+
+PROGRAM = daemon.Program(
+    name="nova-cells-collector",
+    about="The API cell's ear: applies the records of all cells to the view, confirms offers, "
+          "sends again what was not answered.",
+    make=Work, check=check, workers=lambda conf: conf.collector.workers)
+
+
+def main(argv: list[str] | None = None) -> typing.NoReturn:
+    """The command."""
+    daemon.main(PROGRAM, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""``nova-cells-conductor``: the hub of one child cell.  Any number of them may run side by side."""
+
+import typing
+
+from nova_cells import clock as clocks
+from nova_cells.cmd import cellbus, childstore, daemon
+from nova_cells.conductor import service as conductors
+from nova_cells.conf import services as service_options
+
+
+class Work:
+    """One conductor on its cell's bus and database."""
+
+    def __init__(self, conf) -> None:
+        self._conf = conf
+        self._store = None
+        self._bus: cellbus.CellBus | None = None
+
+    def open(self) -> None:
+        """The database, the bus, the conductor."""
+        conf = self._conf
+        self._store, identity = childstore.open_store(conf)
+        clock, ids = clocks.SystemClock(), clocks.RandomIds()
+        self._bus = cellbus.CellBus(conf, clock, identity.uuid, identity.name,
+                                    conf.cell.transport_url)
+        self._bus.open()
+        conductor = conductors.Conductor(
+            self._store, identity, ids,
+            service_options.fill(conductors.Settings, conf.conductor))
+        self._bus.run(f"conductor {identity.name}", conductor, "conductor", conf.host)
+
+    def stop(self, patience: float) -> bool:
+        """Whether all work under way ended in time."""
+        ended = self._bus.stop(patience) if self._bus is not None else True
+        if self._bus is not None:
+            self._bus.close()
+        if self._store is not None and ended:
+            self._store.close()
+        return ended
+
+
+PROGRAM = daemon.Program(
+    name="nova-cells-conductor",
+    about="The hub of one child cell: takes commands, places servers, gives tasks to hosts, "
+          "sends records up.",
+    make=Work, check=childstore.check, workers=lambda conf: conf.conductor.workers)
+
+
+def main(argv: list[str] | None = None) -> typing.NoReturn:
+    """The command."""
+    daemon.main(PROGRAM, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""The Compute API as a WSGI application, joined to a view and a client."""
+
+from nova_cells.api import app, orders
+from nova_cells.cmd import laptop
+from nova_cells.image import loader as images
+
+
+def load(conf, view, client, clock, ids, room=None):
+    """The application.  ``room``: the images, if somebody has them open already."""
+    room = room or images.load(conf)
+    patience = orders.Settings(budget=conf.rpc.budget, delete_budget=conf.rpc.delete_budget)
+    application = app.loadapp(conf, view, client, room, clock, ids,
+                              orders=orders.Orders(view, ids, patience))
+    if conf.api.auth_strategy == "noauth2" and hasattr(room, "list"):
+        application = laptop.Laptop(application, room)
+    return application

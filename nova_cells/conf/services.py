@@ -11,6 +11,8 @@ import typing
 from oslo_config import cfg
 
 COLLECTOR = [
+    cfg.IntOpt("workers", default=1, min=1,
+               help="How many processes nova-cells-collector runs as."),
     cfg.FloatOpt("offer_patience", default=30.0, min=1.0,
                  help="Seconds that a cell gets to accept a boot before the next is asked."),
     cfg.FloatOpt("cell_down_after", default=30.0, min=1.0,
@@ -22,6 +24,8 @@ COLLECTOR = [
 ]
 
 CONDUCTOR = [
+    cfg.IntOpt("workers", default=1, min=1,
+               help="How many processes nova-cells-conductor runs as."),
     cfg.FloatOpt("ask_again", default=30.0, min=1.0,
                  help="Seconds after which a task that a host has not reported on is sent again."),
     cfg.FloatOpt("host_down_after", default=60.0, min=1.0, deprecated_name="service_down_time",

@@ -18,7 +18,8 @@ from nova_cells.api import policy as policies
 from nova_cells.domain import errors
 
 CONTEXT = "nova_cells.context"
-_TRUSTED_PREFIXES = (
+#: How every header begins that auth_token may set.
+TRUSTED_PREFIXES = (
     "HTTP_X_USER", "HTTP_X_PROJECT", "HTTP_X_TENANT", "HTTP_X_DOMAIN", "HTTP_X_ROLE",
     "HTTP_X_SERVICE_", "HTTP_X_IDENTITY_STATUS", "HTTP_X_IS_ADMIN_PROJECT", "HTTP_X_TOKEN_INFO",
     "HTTP_OPENSTACK_SYSTEM_SCOPE")
@@ -64,7 +65,7 @@ class NoAuth:
         self._application, self._policy = application, policy
 
     def __call__(self, environ: dict, start_response: typing.Callable) -> typing.Any:
-        for key in [key for key in environ if key.startswith(_TRUSTED_PREFIXES)]:
+        for key in [key for key in environ if key.startswith(TRUSTED_PREFIXES)]:
             del environ[key]
         token = environ.get("HTTP_X_AUTH_TOKEN", "")
         user, _, project = token.partition(":")

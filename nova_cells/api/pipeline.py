@@ -11,13 +11,12 @@ import contextvars
 import logging
 import typing
 
-from keystonemiddleware import auth_token
 from oslo_middleware import cors as oslo_cors
 from oslo_middleware import healthcheck as oslo_healthcheck
 from oslo_middleware import http_proxy_to_wsgi
 from oslo_middleware import request_id as oslo_request_id
 
-from nova_cells.api import faults, identity
+from nova_cells.api import faults, identity, tokens
 from nova_cells.api import versions as version_documents
 from nova_cells.domain import errors
 
@@ -123,9 +122,9 @@ def cors(_global: dict, **_local: str) -> Filter:
 
 
 def authtoken(_global: dict, **local: str) -> Filter:
-    """keystonemiddleware, reading our own configuration."""
-    settings = {**local, "oslo_config_config": _services().conf}
-    return lambda application: auth_token.AuthProtocol(application, dict(settings))
+    """keystonemiddleware, reading our own configuration; what it said last is remembered."""
+    services = _services()
+    return lambda application: tokens.layer(application, services.conf, local, services.clock)
 
 
 def context(_global: dict, **_local: str) -> Filter:

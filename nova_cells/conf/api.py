@@ -24,6 +24,14 @@ API = [
     cfg.BoolOpt("etags", default=True,
                 help="Answer 304 to a GET of servers whose If-None-Match names what the reply "
                      "would be."),
+    cfg.IntOpt("token_cache_time", default=10, min=0,
+               help="Seconds for which a process remembers by itself what keystonemiddleware "
+                    "said about a token, so that most requests need neither memcached nor the "
+                    "Identity service; at most half of [keystone_authtoken] token_cache_time, "
+                    "which bounds both memories together. 0: ask keystonemiddleware each time."),
+    cfg.IntOpt("token_cache_entries", default=1000, min=1,
+               help="How many tokens a process remembers at most; then those that were not used "
+                    "for the longest time are forgotten."),
 ]
 
 WSGI = [

@@ -29,19 +29,20 @@ class Sync(failing.OneSentence, lister.Lister):
 
     def take_action(self, parsed):
         conf = self.app.conf
-        plans = [plan for plan in options.plan(conf) if parsed.name in (None, plan.name)]
+        plans = [plan for plan in _plans(conf) if parsed.name in (None, plan.name)]
         if not plans:
-            raise errors.Invalid(f"no cell {parsed.name!r} in [standalone] cells")
-        if parsed.uuid:
+            raise errors.Invalid(f"no cell {parsed.name!r} in the configuration")
+        wanted = parsed.uuid or conf.cell.uuid
+        if wanted:
             plans = plans if len(plans) == 1 else _one_only()
-            _check_uuid(parsed.uuid)
+            _check_uuid(wanted)
         rows = []
         if parsed.which in (None, "view") and not parsed.name:
             url = options.view_url(conf)
             migrations.upgrade("view", url)
             rows.append(("view", "", "", "newest"))
         if parsed.which in (None, "cell"):
-            rows += [self._cell(plan, parsed.uuid) for plan in plans]
+            rows += [self._cell(plan, wanted) for plan in plans]
         return ("database", "cell", "uuid", "schema"), rows
 
     def _cell(self, plan: options.CellPlan, wanted: str | None) -> tuple[str, str, str, str]:
@@ -53,6 +54,16 @@ class Sync(failing.OneSentence, lister.Lister):
             raise errors.Conflict(f"the cell {plan.name} has the uuid {identity.uuid} already: "
                                   "register it with that one")
         return ("cell", plan.name, identity.uuid, "newest")
+
+
+def _plans(conf) -> tuple[options.CellPlan, ...]:
+    """The cells of this configuration: that of [cell], or those of the stand-alone process."""
+    if not conf.cell.name:
+        return options.plan(conf)
+    return (options.CellPlan(
+        name=conf.cell.name, hosts=(),
+        connection=conf.cell_database.connection
+        or options.sqlite_url(conf, f"cell-{conf.cell.name}.sqlite")),)
 
 
 def _one_only():

@@ -91,6 +91,10 @@ HOST_FILTERS: tuple[tuple[str, Filter], ...] = (
     ("ComputeFilter", compute_filter), ("AvailabilityZoneFilter", availability_zone_filter),
     ("RetryFilter", retry_filter), ("HostFilter", host_filter), ("TraitFilter", trait_filter),
     ("ResourceFilter", resource_filter))
+#: The same by what they look at: facts that many hosts share, a host's name, what is free.
+BY_FACTS: tuple[Filter, ...] = (compute_filter, availability_zone_filter, trait_filter)
+BY_NAME: tuple[Filter, ...] = (retry_filter, host_filter)
+BY_ROOM: tuple[Filter, ...] = (resource_filter,)
 CELL_FILTERS: tuple[tuple[str, Filter], ...] = (
     ("CellUpFilter", compute_filter), ("AvailabilityZoneFilter", availability_zone_filter),
     ("RetryFilter", retry_filter), ("HostFilter", host_filter), ("SlotsFilter", slots_filter))

@@ -71,21 +71,75 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     window: float = 0.0                      # seconds that a commit may take
 
 
+class Shape(typing.NamedTuple):
+    """What the words of a query hang on, without its values: making a statement takes many times
+    as long as asking it."""
+
+    columns: tuple[sa.Column, ...]
+    sorts: tuple[tuple[str, bool], ...]
+    equal: tuple[tuple[str, bool], ...]      # (column, whether one of several values)
+    deleted: bool
+    since: bool
+    before: bool
+    after: tuple[bool | None, ...] | None    # the marker's truths; None: no marker
+
+
 def page(tx: sa.Connection, query: Query,
          columns: tuple[sa.Column, ...]) -> collections.abc.Sequence[sa.Row]:
     """One page of these columns.  ``Invalid`` for an unknown marker or a bad pattern."""
-    order = _order(query)
-    conditions = _conditions(query)
+    values = _values(query)
+    after = None
     if query.marker is not None:
-        conditions.append(_after(tx, query, order))
-    found = sa.select(*columns).where(*conditions).limit(query.limit).order_by(
+        row = _marked(tx, query)
+        values.update((f"after_{place}", value) for place, value in enumerate(row))
+        after = tuple(value if isinstance(value, bool) else None for value in row)
+    found = _statement(Shape(
+        columns, query.sorts, tuple((name, len(several) != 1)
+                                    for name, several in query.equal.items()),
+        query.deleted is not None, query.since is not None, query.before is not None, after))
+    rare = _patterns(query) + _addresses(query) + _tags(query)
+    return tx.execute(found.where(*rare) if rare else found, values).fetchall()
+
+
+def _values(query: Query) -> dict[str, typing.Any]:
+    """What ``_statement`` leaves open."""
+    values: dict[str, typing.Any] = {"most": query.limit}
+    for name, several in query.equal.items():
+        values["equal_" + name] = several[0] if len(several) == 1 else several
+    if query.deleted is not None:
+        values["gone"] = query.deleted
+    if query.since is not None:
+        values["since"] = query.since - query.window     # never before updated_at
+    if query.before is not None:
+        values["before"] = query.before
+    return values
+
+
+@functools.lru_cache(maxsize=512)
+def _statement(shape: Shape) -> sa.Select:
+    order = _order(shape.sorts)
+    conditions = []
+    if shape.deleted:
+        conditions.append(t.c.deleted == sa.bindparam("gone"))
+    for name, several in shape.equal:
+        if name not in EQUAL:
+            raise errors.Bug(f"no filter by {name}")
+        value = sa.bindparam("equal_" + name, expanding=several)
+        conditions.append(t.c[name].in_(value) if several else t.c[name] == value)
+    if shape.since:
+        conditions.append(t.c.applied_at >= sa.bindparam("since"))
+    if shape.before:
+        conditions.append(t.c.updated_at <= sa.bindparam("before"))
+    if shape.after is not None:
+        conditions.append(_after(order, shape.after))
+    return sa.select(*shape.columns).where(*conditions).limit(
+        sa.bindparam("most", type_=sa.Integer)).order_by(
         *(column.desc() if descending else column.asc() for column, descending in order))
-    return tx.execute(found).fetchall()
 
 
-def _order(query: Query) -> list[tuple[sa.Column, bool]]:
+def _order(sorts: tuple[tuple[str, bool], ...]) -> list[tuple[sa.Column, bool]]:
     order: list[tuple[sa.Column, bool]] = []
-    for key, descending in query.sorts:
+    for key, descending in sorts:
         column = SORTS[key]
         if all(column is not known for known, _ in order):
             order.append((column, descending))
@@ -94,47 +148,49 @@ def _order(query: Query) -> list[tuple[sa.Column, bool]]:
     return order
 
 
-def _after(tx: sa.Connection, query: Query,
-           order: list[tuple[sa.Column, bool]]) -> sa.ColumnElement[bool]:
-    """Beyond the marker in the order of the page."""
+def _marked(tx: sa.Connection, query: Query) -> sa.Row:
+    """Where the marker stands in the order of the page."""
     visible = [t.c.uuid == query.marker]
     if "project_id" in query.equal:
         visible.append(t.c.project_id.in_(query.equal["project_id"]))
+    order = _order(query.sorts)
     row = tx.execute(sa.select(*(column for column, _ in order)).where(*visible)).first()
     if row is None:
         raise errors.Invalid(f"marker [{str(query.marker)[:64]}] not found")
+    return row
+
+
+def _after(order: list[tuple[sa.Column, bool]],
+           truths: tuple[bool | None, ...]) -> sa.ColumnElement[bool]:
+    """Beyond the marker in the order of the page."""
+    at = [sa.bindparam(f"after_{place}", type_=column.type)
+          for place, (column, _) in enumerate(order)]
     arms = []
     for place, (column, descending) in enumerate(order):
-        equal = [other == row[index] for index, (other, _) in enumerate(order[:place])]
-        arms.append(sa.and_(*equal, _beyond(column, row[place], descending)))
+        equal = [other == at[index] for index, (other, _) in enumerate(order[:place])]
+        arms.append(sa.and_(*equal, _beyond(column, at[place], truths[place], descending)))
     first, descending = order[0]
-    bound = (first == row[0]) | _beyond(first, row[0], descending)
-    if not isinstance(row[0], bool):
-        bound = first <= row[0] if descending else first >= row[0]   # what an index can use
+    bound = (first == at[0]) | _beyond(first, at[0], truths[0], descending)
+    if truths[0] is None:
+        bound = first <= at[0] if descending else first >= at[0]     # what an index can use
     return sa.and_(bound, sa.or_(*arms))
 
 
-def _beyond(column: sa.Column, value: typing.Any, descending: bool) -> sa.ColumnElement[bool]:
+def _beyond(column: sa.Column, value: sa.BindParameter, truth: bool | None,
+            descending: bool) -> sa.ColumnElement[bool]:
     """After a value in one column's order; truth is not compared by size on every database."""
-    if isinstance(value, bool):
-        return column == (not descending) if value == descending else sa.false()
+    if truth is not None:
+        return column == (not descending) if truth == descending else sa.false()
     return column < value if descending else column > value
 
 
-def _conditions(query: Query) -> list[sa.ColumnElement[bool]]:
+def _patterns(query: Query) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
-    if query.deleted is not None:
-        found.append(t.c.deleted == query.deleted)
-    for name, values in query.equal.items():
-        if name not in EQUAL:
-            raise errors.Bug(f"no filter by {name}")
-        column = t.c[name]
-        found.append(column == values[0] if len(values) == 1 else column.in_(values))
     for name, pattern in query.matched.items():
         found.append(t.c[name].regexp_match(patterns.portable(pattern)))
     for name, moment in query.moments.items():
         found.append(t.c[name].between(moment, moment + 0.999999))
-    return found + _addresses(query) + _tags(query) + _changes(query)
+    return found
 
 
 def _addresses(query: Query) -> list[sa.ColumnElement[bool]]:
@@ -166,11 +222,3 @@ def _tags(query: Query) -> list[sa.ColumnElement[bool]]:
         found.append(~has(query.not_tags_any))
     return found
 
-
-def _changes(query: Query) -> list[sa.ColumnElement[bool]]:
-    found = []
-    if query.since is not None:
-        found.append(t.c.applied_at >= query.since - query.window)   # never before updated_at
-    if query.before is not None:
-        found.append(t.c.updated_at <= query.before)
-    return found

@@ -117,6 +117,33 @@ class Pages(testtools.TestCase):
                 return found
             marker = rows[-1].uuid
 
+    def test_a_statement_is_made_once_and_holds_no_values(self):
+        with self.view.write() as tx:
+            for number in range(4):
+                self.view.servers.insert(tx, server(
+                    number, name=f"s{number}", project_id="pq"[number % 2],
+                    created_at=1000.0 + number, updated_at=2000.0 + number), 3000.0 + number)
+        asked = [({"equal": {"project_id": [project]}, "limit": limit}, wanted)
+                 for project, limit, wanted in (("p", 9, "20"), ("q", 9, "31"), ("q", 1, "3"),
+                                                ("x", 9, ""))]
+        asked += [({"equal": {"project_id": several}, "limit": 9}, wanted)
+                  for several, wanted in ((["p", "q"], "3210"), (["q", "x", "y"], "31"))]
+        asked += [({"since": since, "window": 1.0, "limit": 9, "deleted": None}, wanted)
+                  for since, wanted in ((3003.5, "3"), (3001.9, "321"))]
+        asked += [({"before": before, "limit": 9, "deleted": deleted}, wanted)
+                  for before, deleted, wanted in ((2001, False, "10"), (2000, False, "0"),
+                                                  (2001, True, ""))]
+        asked += [({"matched": {"name": pattern}, "limit": 9}, wanted)
+                  for pattern, wanted in (("s[12]", "21"), ("s3", "3"))]
+        made = listing._statement.cache_info
+        for _round in range(2):
+            before = made().misses
+            for fields, wanted in asked:
+                with self.view.read() as tx:
+                    rows = listing.page(tx, listing.Query(**fields), listing.BRIEF)
+                self.assertEqual([f"s{one}" for one in wanted], [row.name for row in rows], fields)
+        self.assertEqual(before, made().misses)
+
     def test_only_known_filters(self):
         with self.view.read() as tx:
             self.assertRaises(errors.Bug, listing.page, tx,

@@ -26,6 +26,7 @@ warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 
 BACKENDS = ("threading", "eventlet")
 BACKEND_VARIABLE = "NOVA_CELLS_CONCURRENCY_BACKEND"
+STALLED = 300.0          # seconds that a run of a job may take before it is said to hang
 
 
 def choose_backend(argv: collections.abc.Sequence[str],
@@ -71,7 +72,8 @@ def _backend_of_files(paths: list[str]) -> str | None:
 
 
 class Handler(typing.Protocol):
-    """A service, seen from outside.  Optional: ``wants_sender``, ``start(now)``, ``JOBS``."""
+    """A service, seen from outside.  Optional: ``figures(now)`` (see ``metrics.watch``),
+    ``wants_sender``, ``start(now)``, ``JOBS``."""
 
     def handle(self, message, now: float) -> list[effects.Effect]:
         """Decide and save; return what is to be done."""
@@ -83,6 +85,13 @@ class Runner:
     def __init__(self, name: str, handler: Handler, client, clock,
                  jobs: dict[str, float] | None = None, forward_budget: float = 10.0) -> None:
         self.name = name
+        # Not above: nothing that makes locks may be imported before the backend is chosen.
+        from nova_cells import context, metrics
+        from nova_cells.metrics import instruments
+
+        self._context, self._metrics, self._instruments = context, metrics, instruments
+        self._place = context.Place.named(name)
+        self._watch: instruments.Watch | None = None
         self._handler = handler
         self._client = client
         self._clock = clock
@@ -101,9 +110,21 @@ class Runner:
             self._perform(begin(self._clock.time()))
         for job in self._jobs.values():
             job.start()
+        self._metrics.living(self, self.ailing)
+        figures = getattr(self._handler, "figures", None)
+        if figures is not None:
+            self._watch = self._metrics.watch(lambda: figures(self._clock.time()))
+
+    def ailing(self) -> list[str]:
+        """Which of the jobs' threads ended or hang, in sentences."""
+        now = self._clock.monotonic()
+        return [said for job in self._jobs.values() if (said := job.ailing(now)) is not None]
 
     def stop(self, patience: float = 10.0) -> bool:
         """No more work is begun; whether what is under way ended within ``patience`` seconds."""
+        self._metrics.living(self, None)
+        if self._watch is not None:
+            self._watch.stop()
         deadline = self._clock.monotonic() + patience
         with self._quiet:
             self._stopping = True
@@ -125,18 +146,24 @@ class Runner:
             if self._stopping:
                 return errors.Failure(family="cell_down", message=f"{self.name} is stopping")
             self._under_way += 1
+        outcome, began = "ok", self._clock.monotonic()
+        before = self._context.begin(self._place, message)
         try:
             return self._perform(self._decide(message, sender))
         except errors.Problem as problem:
+            outcome = problem.family
             if problem.family == "bug":
                 LOG.exception("%s: %s failed", self.name, type(message).__name__)
             return errors.as_failure(problem)
         except Exception:
+            outcome = "bug"
             known = getattr(message, "op", "") or uuid.uuid4().hex
             LOG.exception("%s: %s failed, op=%s", self.name, type(message).__name__, known)
             return errors.Failure(family="bug",
                                   message=f"internal error; see the log for {known}")
         finally:
+            self._context.end(before)
+            self._count(message, outcome, self._clock.monotonic() - began)
             with self._quiet:
                 self._under_way -= 1
                 self._quiet.notify_all()
@@ -147,6 +174,14 @@ class Runner:
             self._jobs[job].wake()
         else:
             LOG.warning("%s: no job %r to wake", self.name, job)
+
+    def _count(self, message, outcome: str, seconds: float) -> None:
+        kind, service = type(message).__name__, self._place.service
+        self._instruments.MESSAGES.inc(service, kind, outcome)
+        if isinstance(message, effects.Tick):
+            self._instruments.TICKS.observe(seconds, service, message.job)
+        else:
+            self._instruments.MESSAGE_SECONDS.observe(seconds, service, kind)
 
     def _decide(self, message, sender: str | None) -> list[effects.Effect]:
         now = self._clock.time()
@@ -205,7 +240,19 @@ class _Job:
         self._bell = threading.Condition()
         self._woken = False
         self._leaving = False
+        self._began: float | None = None         # the run under way
         self._thread: threading.Thread | None = None
+
+    def ailing(self, now: float) -> str | None:
+        """What is wrong with its thread, if anything is."""
+        began, who = self._began, f"the job {self._name} of {self._runner.name}"
+        if self._leaving or self._thread is None:
+            return None
+        if not self._thread.is_alive():
+            return f"{who} has ended"
+        if began is not None and now - began > STALLED:
+            return f"{who} has been busy with one run for {now - began:.0f} s"
+        return None
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True,
@@ -230,7 +277,9 @@ class _Job:
         clock = self._runner._clock
         due = clock.monotonic() + self._period
         while self._wait(due):
+            self._began = clock.monotonic()
             self._runner.deliver(effects.Tick(job=self._name))
+            self._began = None
             due = next_due(due, clock.monotonic(), self._period)
 
     def _wait(self, due: float) -> bool:

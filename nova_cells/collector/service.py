@@ -8,7 +8,7 @@ import logging
 
 import msgspec
 
-from nova_cells.collector import healing, uploads
+from nova_cells.collector import figures, healing, uploads
 from nova_cells.domain import address, commands, effects, records
 
 LOG = logging.getLogger(__name__)
@@ -44,6 +44,10 @@ class Collector:
         """Say who we are to every child."""
         self._adopted.clear()
         return self._adopt(now)
+
+    def figures(self, now: float):  # noqa: ANN201
+        """The deployment in numbers."""
+        return figures.read(self, now)
 
     def handle(self, message: msgspec.Struct, now: float,
                sender: str | None = None) -> list[effects.Effect]:

@@ -4,6 +4,7 @@ import logging
 
 from nova_cells.domain import address, effects, records
 from nova_cells.domain import server as model
+from nova_cells.metrics import instruments
 
 LOG = logging.getLogger(__name__)
 
@@ -13,20 +14,30 @@ class Uploads:
 
     def __init__(self, view) -> None:  # noqa: ANN001
         self.view = view
+        self._names: dict[str, str] = {}         # what people call the cells, for figures
 
     def apply(self, upload: records.Upload, sender: str, now: float) -> list[effects.Effect]:
         """Apply a batch and acknowledge every record of it."""
+        with instruments.UPLOADS.while_under_way(self._names.get(sender, "new")):
+            acks = self._answers(upload, sender, now)
+        name = self._names.get(sender, "new")
+        for record, ack in zip(upload.records, acks.acks, strict=False):
+            instruments.APPLIED.inc(name, record.kind, _outcome(record, ack))
+        return [effects.Cast(address.Cell(sender), acks)]
+
+    def _answers(self, upload: records.Upload, sender: str, now: float) -> records.Acks:
         with self.view.write() as tx:
             halted = self._halted(tx, upload, sender, now)
             if halted:
                 acks = records.Acks(batch=upload.batch, halted=halted)
             else:
                 cell = self.view.cells.get(tx, sender)
+                self._names[sender] = cell.name
                 held = self._apply(tx, upload, sender, now, cell.resyncing)
                 acks = records.Acks(batch=upload.batch, acks=tuple(
                     self._one(tx, record, sender, now, cell.resyncing, held.get(record.uuid))
                     for record in upload.records))
-        return [effects.Cast(address.Cell(sender), acks)]
+        return acks
 
     def _halted(self, tx, upload: records.Upload, sender: str,
                 now: float) -> str | None:
@@ -94,3 +105,10 @@ class Uploads:
         if resyncing and servers.adopt(tx, server, sender, now):
             return "confirmed", server.version
         return "moved", 0
+
+
+def _outcome(record: records.Record, ack: records.Ack) -> str:
+    """What became of a record, as it is counted."""
+    if ack.answer in ("moved", "unknown"):
+        return "refused"
+    return "stale" if ack.held > record.version else "applied"

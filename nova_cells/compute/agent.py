@@ -15,6 +15,7 @@ from nova_cells import seal as sealing
 from nova_cells.compute import flow, verbs
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, commands, effects, errors, tasks
+from nova_cells.metrics import instruments
 from nova_cells.virt import protocol
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +47,15 @@ class Agent:
         self._events: collections.deque[tasks.GuestSeen] = collections.deque()
         self._told_power: dict[str, int] = {}    # what was last said of a guest
         self.step: collections.abc.Callable[[str, str], None] = lambda server, name: None
+        self._seen = 0                           # guests, when they were told last
         driver.watch(self._events.append)
+
+    def figures(self, now: float) -> list[instruments.Sample]:
+        """The host in numbers."""
+        with self._guard:
+            tasks_now = sum(self._pending.values())
+        return [(instruments.TASKS, (self.host,), tasks_now),
+                (instruments.GUESTS, (self.host,), self._seen)]
 
     # -- speaking -------------------------------------------------------------------------------
 
@@ -90,6 +99,7 @@ class Agent:
         with self._guard:
             before = set(self._pending)
         guests = tuple(self.driver.guests())
+        self._seen = len(guests)
         with self._guard:
             pending = before | set(self._pending)
         return self._conductor(tasks.GuestsSeen(host=self.host, guests=guests,

@@ -10,6 +10,7 @@ import msgspec
 from oslo_db import exception as db_exc
 
 from nova_cells.conductor import changes, healing, hosts, placing, relay, reports, watchdog
+from nova_cells.conductor import figures as cell_figures
 from nova_cells.domain import commands, effects, errors, records, tasks
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Conductor:
     def __init__(self, store, identity, ids, settings: Settings | None = None,  # noqa: ANN001
                  chooser=None) -> None:  # noqa: ANN001
         self.store = store
-        self.cell = identity.uuid
+        self.cell, self.name = identity.uuid, identity.name
         self.ids = ids
         self.settings = settings or Settings()
         self.places = placing.Places(store)
@@ -52,6 +53,10 @@ class Conductor:
         """Ask about every open verb again: tasks may have been lost with the last conductor."""
         self.hosts.start(now)
         return [*self.watchdog.everything(now), effects.Wake("relay")]
+
+    def figures(self, now: float):  # noqa: ANN201
+        """The cell in numbers."""
+        return cell_figures.read(self, now)
 
     def handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:
         """One message or one tick.  Raises ``errors.Problem`` for the sender to hear."""

@@ -113,6 +113,11 @@ class Database:
             raise Unusable(f"cannot use the database {name}: {reason}; check that it runs and "
                            f"that the connection option names it") from None
 
+    def in_use(self) -> int:
+        """Connections that somebody holds now."""
+        count = getattr(self.engine.pool, "checkedout", None)
+        return count() if count is not None else 0
+
     def close(self) -> None:
         """Let every connection go."""
         self.engine.dispose()

@@ -19,6 +19,7 @@ import oslo_messaging
 from oslo_messaging.rpc import server as oslo_server
 
 from nova_cells.domain import codec, errors
+from nova_cells.metrics import instruments
 from nova_cells.rpc import transport as transports
 
 LOG = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ class _Endpoint:
     def _poison(self, problem: errors.Problem) -> None:
         """Count it; log each kind once, for who sends one bad message sends a thousand."""
         self.poisoned += 1
+        instruments.POISONED.inc(self._where.split("/")[1])
         kind = str(problem)[:200]
         if kind not in self._seen and len(self._seen) < 100:
             self._seen.add(kind)

@@ -36,7 +36,7 @@ def allocations(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
 
 def deadlines(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001
     """6. No operation is older than its deadline."""
-    for held in store.servers.due(tx, float("inf")):
+    for held in store.servers.busy(tx):
         verb = lifecycle.VERBS[held.server.verb]
         limit = verb.limit * settings.limit_factor + 2 * settings.ask_again
         if verb.name != "delete" and now - held.began_at > limit:

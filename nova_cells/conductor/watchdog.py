@@ -23,7 +23,7 @@ class Watchdog:
         """Every open verb's task again: a conductor that starts does not know what was sent."""
         with self._store.read() as tx:
             return [self._c.placing.task(tx, held.server)
-                    for held in self._store.servers.due(tx, float("inf"))
+                    for held in self._store.servers.busy(tx)
                     if held.server.host and lifecycle.VERBS[held.server.verb].phases]
 
     def tick(self, now: float) -> list[effects.Effect]:

@@ -85,6 +85,10 @@ class Servers:
         """Those that belong on this host."""
         return self.many(tx, t.c.host == host, t.c.confirmed)
 
+    def busy(self, tx: sa.Connection) -> list[Held]:
+        """Those with a verb under way."""
+        return self.many(tx, t.c.verb != "", t.c.confirmed)
+
     def due(self, tx: sa.Connection, now: float) -> list[Held]:
         """Those whose verb the watchdog should ask about."""
         return self.many(tx, t.c.verb != "", t.c.due_at <= now, t.c.confirmed)

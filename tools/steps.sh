@@ -38,13 +38,11 @@ _step_word() {
     if (($1)); then echo "FAILED (exit $1)"; else echo "done"; fi
 }
 
+# No trap in here: a signal that comes while bash reads a command substitution breaks its parser, and a beat that does not
+# die is waited for without end.  The sleep outlives it by seconds, so it must hold none of our pipes.
 _step_beat() {
-    local log=$1 began=$2 nap
-    trap 'kill "$nap" 2>/dev/null; exit 0' TERM
-    while :; do
-        sleep "$STEP_HEARTBEAT" &
-        nap=$!
-        wait "$nap"
+    local log=$1 began=$2
+    while sleep "$STEP_HEARTBEAT" >/dev/null 2>&1 </dev/null; do
         printf '   %4d s  %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" 2>/dev/null | cut -c 1-110)"
     done
 }

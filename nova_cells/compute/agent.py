@@ -179,7 +179,8 @@ class Agent:
 
     def _outcome(self, task: tasks.Task, entry: journals.Entry,
                  repeated: bool) -> tasks.Report:
-        base = dict(server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host)
+        base = dict(server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host,
+                    request_id=task.request_id)
         try:
             facts = self._carry_out(task, entry, repeated)
         except flow.Interrupted:

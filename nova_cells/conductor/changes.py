@@ -155,7 +155,8 @@ class Changes:
         if not server.host or server.rest == "building":
             raise errors.Conflict(f"Instance {server.uuid} is not ready")
         return [effects.Forward(address.Host(self._c.cell, server.host), tasks.ConsoleQuery(
-            server=server.uuid, lines=message.lines))]
+            server=server.uuid, lines=message.lines,
+            request_id=message.origin.request_id))]
 
     # -- instance actions -----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ sending the task again (law T5).
 
 import logging
 
+from nova_cells import context
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import effects, lifecycle
 
@@ -35,7 +36,9 @@ class Watchdog:
             with self._store.write() as tx:
                 held = self._store.servers.get(tx, uuid)
                 if held is not None and held.server is not None and held.server.verb:
-                    sent += self._ask(tx, held, now)
+                    request_id = self._store.actions.request_of(tx, uuid)
+                    with context.on_behalf(request_id, server=uuid, verb=held.server.verb):
+                        sent += self._ask(tx, held, now)
         return sent
 
     def _ask(self, tx, held: server_rows.Held, now: float) -> list[effects.Effect]:  # noqa: ANN001
@@ -52,5 +55,7 @@ class Watchdog:
                 tx, held, f"{verb.action} did not finish within {verb.limit} seconds on its "
                 f"host{'' if up else ', which does not answer'}", None, now)
             return [effects.Wake("relay")]
+        LOG.info("server=%s verb=%s version=%d is asked about again", server.uuid, verb.name,
+                 server.version)
         self._store.servers.ask_later(tx, held.uuid, now + self._c.settings.ask_again)
         return [self._c.placing.task(tx, server)] if up else []

@@ -36,6 +36,8 @@ _NOTE = sa.insert(tables.operations)
 _a = tables.actions
 _ACTION = sa.select(_a.c.uuid, _a.c.record).where(
     _a.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+_ACTION_OF = sa.select(_a.c.record).join(t, t.c.op == _a.c.uuid).where(
+    t.c.uuid == sa.bindparam("of_uuid"))
 _ACTION_AGAIN = sa.update(_a).where(_a.c.uuid == sa.bindparam("of_uuid"))
 _ACTION_FIRST = sa.insert(_a)
 
@@ -216,6 +218,11 @@ class Actions:
         """Those of these that are there."""
         found = tx.execute(_ACTION, {"uuids": uuids}) if uuids else ()
         return {row.uuid: _action(row.record) for row in found}
+
+    def request_of(self, tx: sa.Connection, server: str) -> str:
+        """The id of the request that began the verb under way, as its action says."""
+        data = tx.execute(_ACTION_OF, {"of_uuid": server}).scalar()
+        return _action(data).request_id if data is not None else ""
 
     def put(self, tx: sa.Connection, action: commands.ActionRecord, now: float) -> None:
         """Save and mark.  An action has one writer at a time: the transaction of its verb."""

@@ -73,7 +73,8 @@ def _backend_of_files(paths: list[str]) -> str | None:
 
 class Handler(typing.Protocol):
     """A service, seen from outside.  Optional: ``figures(now)`` (see ``metrics.watch``),
-    ``wants_sender``, ``start(now)``, ``JOBS``."""
+    ``wants_sender``, ``start(now)``,
+    ``leave(now)``, ``JOBS``."""
 
     def handle(self, message, now: float) -> list[effects.Effect]:
         """Decide and save; return what is to be done."""
@@ -132,6 +133,14 @@ class Runner:
             job.leave()
         for job in self._jobs.values():
             job.join(max(0.0, deadline - self._clock.monotonic()))
+        ended = self._still(deadline)
+        leave = getattr(self._handler, "leave", None)
+        if leave is not None:
+            self._perform(leave(self._clock.time()))
+        return ended
+
+    def _still(self, deadline: float) -> bool:
+        """Whether what is under way ends in time."""
         with self._quiet:
             while self._under_way:
                 left = deadline - self._clock.monotonic()

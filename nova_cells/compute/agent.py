@@ -2,12 +2,14 @@
 
 A task with an old ticket is refused; a task that is known and ended is answered again and
 not done again; a newer task interrupts an older one between two steps.  The guests keep
-running whatever becomes of the agent.
+running whatever becomes of the agent.  What is meant for another host of the same name is not
+touched, and an agent that its cell refuses does nothing but ask again.
 """
 
 import collections.abc
 import logging
 import threading
+import uuid as uuids
 
 import msgspec
 
@@ -24,7 +26,7 @@ LOG = logging.getLogger(__name__)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How often an agent speaks.  Seconds."""
 
-    hello: float = 10.0
+    hello: float = 12.0              # with the guests once a minute: one message in ten seconds
     guests: float = 60.0
 
 
@@ -39,6 +41,9 @@ class Agent:
         self.cell, self.host = cell, host
         self.settings = settings or Settings()
         self._seal = seal or sealing.Seal.fresh()
+        self._life = ids.uuid() if ids is not None else str(uuids.uuid4())
+        self._uuid = ""                          # the host's, once it was said
+        self.refused: str | None = None          # why the cell does not take this host, if so
         self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests, "events": 1.0}
         self._locks: dict[str, threading.Lock] = {}
         self._newest: dict[str, tuple[int, int]] = {}    # highest stamp that has come, not begun
@@ -63,9 +68,22 @@ class Agent:
         """I am here; which verbs are open on me?  And this is what I run."""
         return [self._hello(starting=True), self._guests()]
 
+    def leave(self, now: float) -> list[effects.Effect]:
+        """I stop, as I was told to: nobody need wait for my silence."""
+        if self.refused:
+            return []
+        return [self._conductor(tasks.Goodbye(
+            host=self.host, uuid=self._uuid, life=self._life))]
+
     def handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:
         """One task, question or tick."""
+        if self.refused and not isinstance(message, tasks.Welcome):
+            return self._idle(message)
         match message:
+            case tasks.Task() | tasks.Look() | tasks.Sweep() if not self._mine(message.host_uuid):
+                return []
+            case tasks.Welcome() | tasks.Refused():
+                return self._answered(message)
             case tasks.Task():
                 return self._task(message)
             case tasks.ConsoleQuery():
@@ -84,16 +102,48 @@ class Agent:
         LOG.warning("a %s came, which an agent does not take", type(message).__name__)
         return []
 
+    def _mine(self, uuid: str) -> bool:
+        """Whether a message is for this host, and not for another of its name."""
+        if not (uuid and self._uuid) or uuid == self._uuid:
+            return True
+        LOG.warning("host=%s a message for another host of this name (uuid %s) came here; left "
+                    "alone", self.host, uuid)
+        return False
+
+    def _answered(self, message: tasks.Welcome | tasks.Refused) -> list[effects.Effect]:
+        """What the cell thinks of us."""
+        if message.uuid != self._uuid:
+            return []
+        if isinstance(message, tasks.Welcome):
+            if not self.refused:
+                return []
+            self.refused = None
+            LOG.info("host=%s the cell takes this host", self.host)
+            return [self._guests()]
+        self.refused = message.reason
+        LOG.error("host=%s the cell refuses this host, which does nothing until that is mended: %s",
+                  self.host, message.reason)
+        return []
+
+    def _idle(self, message: msgspec.Struct) -> list[effects.Effect]:
+        """Refused: ask again now and then, and do nothing else."""
+        if isinstance(message, effects.Tick) and message.job == "hello":
+            return [self._hello(starting=True)]
+        if isinstance(message, tasks.ConsoleQuery):
+            raise errors.Conflict(f"the host {self.host} is refused by its cell")
+        return []
+
     def _conductor(self, message: msgspec.Struct) -> effects.Cast:
         return effects.Cast(address.Cell(self.cell), message)
 
     def _hello(self, starting: bool = False) -> effects.Cast:
         facts = self.driver.facts()
+        self._uuid = facts.uuid
         return self._conductor(tasks.Hello(
             host=self.host, uuid=facts.uuid, node=facts.hostname, starting=starting,
             hypervisor_type=facts.hypervisor_type, hypervisor_version=facts.hypervisor_version,
             capabilities=tuple(sorted(self.driver.capabilities)), inventory=facts.inventory,
-            traits=facts.traits))
+            traits=facts.traits, life=self._life))
 
     def _guests(self) -> effects.Cast:
         with self._guard:
@@ -102,8 +152,9 @@ class Agent:
         self._seen = len(guests)
         with self._guard:
             pending = before | set(self._pending)
-        return self._conductor(tasks.GuestsSeen(host=self.host, guests=guests,
-                                                pending=tuple(sorted(pending))))
+        return self._conductor(tasks.GuestsSeen(
+            host=self.host, guests=guests, pending=tuple(sorted(pending)),
+            uuid=self._uuid))
 
     def _told(self) -> list[effects.Effect]:
         """Events of the driver that nobody's task explains, and that say something new."""

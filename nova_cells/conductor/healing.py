@@ -96,8 +96,8 @@ class Healing:
         facts = self._store.facts.get(tx)
         if lift:
             self._store.facts.set(tx, lift=facts.lift + 1)
-        for host in self._store.hosts.all(tx):
-            self._store.outbox.mark(tx, "host", host.uuid, 0, host.version, now)
+        for uuid, version in self._store.hosts.stamps(tx):
+            self._store.outbox.mark(tx, "host", uuid, 0, version, now)
         self._store.facts.bump_slots(tx, now)
 
     def _verify(self, message: commands.Verify, now: float) -> commands.Verified:

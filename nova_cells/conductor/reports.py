@@ -114,7 +114,8 @@ class Reports:
     def guests(self, message: tasks.GuestsSeen, now: float) -> list[effects.Effect]:
         """Compare what a host runs with what the cell believes.  What differs is looked at again
         before it counts."""
-        self._c.hosts.heard(message.host, now)
+        if not self._c.hosts.heard(message.host, message.uuid, now):
+            return []                    # another machine of that name, which was refused
         seen = {guest.uuid: guest for guest in message.guests
                 if guest.uuid not in message.pending}
         sent: list[effects.Effect] = []
@@ -125,7 +126,7 @@ class Reports:
                 guest = seen.pop(held.uuid, None)
                 power = guest.power if guest else lifecycle.NOSTATE
                 if self._differs(held, power):
-                    sent.append(self._look(message.host, held))
+                    sent.append(self._look(tx, message.host, held))
             for guest in seen.values():
                 sent += self._stranger(tx, message.host, guest)
         return sent
@@ -137,7 +138,7 @@ class Reports:
             if held is None or held.server is None or held.server.host != message.host \
                     or not self._differs(held, message.guest.power):
                 return []
-            return [self._look(message.host, held)]
+            return [self._look(tx, message.host, held)]
 
     def looked(self, message: tasks.Looked, now: float) -> list[effects.Effect]:
         """What was seen counts only while the record is as it was when the look was asked."""
@@ -162,9 +163,10 @@ class Reports:
             return False
         return lifecycle.observe(server, power, 0.0) is not server
 
-    def _look(self, host: str, held: server_rows.Held) -> effects.Effect:
+    def _look(self, tx, host: str, held: server_rows.Held) -> effects.Effect:  # noqa: ANN001
         return effects.Cast(address.Host(self._c.cell, host), tasks.Look(
-            server=held.uuid, epoch=held.epoch, version=held.version))
+            server=held.uuid, epoch=held.epoch, version=held.version,
+            host_uuid=self._c.hosts.uuid(tx, host)))
 
     def _stranger(self, tx, host: str,  # noqa: ANN001
                   guest: tasks.GuestSeen) -> list[effects.Effect]:
@@ -182,4 +184,5 @@ class Reports:
         known = (held.epoch, held.server.version if held.server else held.version)
         return [effects.Cast(address.Host(self._c.cell, host), tasks.Sweep(
             server=guest.uuid, epoch=known[0], ticket=known[1],
+            host_uuid=self._c.hosts.uuid(tx, host),
             reason="the server is deleted or lives on another host"))]

@@ -9,7 +9,16 @@ import logging
 import msgspec
 from oslo_db import exception as db_exc
 
-from nova_cells.conductor import changes, healing, hosts, placing, relay, reports, watchdog
+from nova_cells.conductor import (
+    changes,
+    healing,
+    hostorders,
+    hosts,
+    placing,
+    relay,
+    reports,
+    watchdog,
+)
 from nova_cells.conductor import figures as cell_figures
 from nova_cells.domain import commands, effects, errors, records, tasks
 
@@ -21,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How a conductor behaves.  Seconds."""
 
     ask_again: float = 30.0          # an open task is sent again
-    host_down_after: float = 60.0    # a host silent for so long is down (service_down_time)
+    host_down_after: float = 25.0    # a host silent for so long is down (service_down_time)
     upload_batch: int = 200          # records in one upload
     upload_retry: float = 3.0        # an upload that is not acknowledged is repeated
     heartbeat: float = 5.0           # an empty upload when there is nothing to say
@@ -32,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Conductor:
     """One cell's conductor."""
 
-    JOBS = {"relay": 1.0, "watchdog": 5.0, "hosts": 5.0, "purge": 600.0}
+    JOBS = {"relay": 1.0, "watchdog": 5.0, "hosts": 2.0, "purge": 600.0}
 
     def __init__(self, store, identity, ids, settings: Settings | None = None,  # noqa: ANN001
                  chooser=None) -> None:  # noqa: ANN001
@@ -44,6 +53,7 @@ class Conductor:
         self.placing = placing.Placing(self, chooser)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)
+        self.hostorders = hostorders.HostOrders(self)
         self.reports = reports.Reports(self)
         self.relay = relay.Relay(self)
         self.watchdog = watchdog.Watchdog(self)
@@ -76,12 +86,16 @@ class Conductor:
                 return self.placing.offered(message, now)
             case commands.Command():
                 return self.changes.handle(message, now)
+            case commands.HostCommand():
+                return self.hostorders.handle(message, now)
             case records.Acks():
                 return self.relay.acknowledged(message, now)
             case tasks.Report():
                 return self.reports.report(message, now)
             case tasks.Hello():
                 return self.hosts.hello(message, now)
+            case tasks.Goodbye():
+                return self.hosts.goodbye(message, now)
             case tasks.GuestsSeen():
                 return self.reports.guests(message, now)
             case tasks.GuestChanged():

@@ -28,7 +28,7 @@ CONDUCTOR = [
                help="How many processes nova-cells-conductor runs as."),
     cfg.FloatOpt("ask_again", default=30.0, min=1.0,
                  help="Seconds after which a task that a host has not reported on is sent again."),
-    cfg.FloatOpt("host_down_after", default=60.0, min=1.0, deprecated_name="service_down_time",
+    cfg.FloatOpt("host_down_after", default=25.0, min=1.0, deprecated_name="service_down_time",
                  help="Seconds of silence after which a host counts as down."),
     cfg.IntOpt("upload_batch", default=200, min=1,
                help="Records sent up at a time."),
@@ -44,8 +44,9 @@ CONDUCTOR = [
 ]
 
 COMPUTE = [
-    cfg.FloatOpt("hello", default=10.0, min=0.5,
-                 help="Seconds between a host's signs of life."),
+    cfg.FloatOpt("hello", default=12.0, min=0.5,
+                 help="Seconds between a host's signs of life. [conductor] host_down_after must "
+                      "be at least twice that."),
     cfg.FloatOpt("guests", default=60.0, min=1.0,
                  help="Seconds between comparisons of what a host runs with what its cell "
                       "believes."),

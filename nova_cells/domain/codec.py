@@ -21,9 +21,11 @@ TYPES: dict[str, type] = {
         commands.Boot, commands.Delete, commands.Act, commands.Lock, commands.ResetState,
         commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Catalogue,
         commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,
-        commands.Detach, commands.Done, commands.Text, commands.Digests, commands.Resynced,
+        commands.Detach, commands.SetHost, commands.ForgetHost, commands.Done, commands.Text,
+        commands.Digests, commands.Resynced,
         commands.Verified, commands.CellFacts, errors.Failure, records.Record, records.Upload,
-        records.Acks, records.Refusal, records.Gone, tasks.Task, tasks.Report, tasks.Hello,
+        records.Acks, records.Refusal, records.Gone, records.HostSettled, tasks.Task,
+        tasks.Report, tasks.Hello, tasks.Goodbye, tasks.Welcome, tasks.Refused,
         tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked,
         tasks.ConsoleQuery)
 }

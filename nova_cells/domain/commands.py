@@ -101,6 +101,31 @@ class ReadConsole(Command, kw_only=True):
     lines: int | None = None
 
 
+# -- about a host ---------------------------------------------------------------------------------
+
+class HostCommand(Message, kw_only=True):
+    """Base of an operator's orders about one host.  ``order``: one that waits in the view; the
+    collector is told what came of it."""
+
+    host: str
+    uuid: str
+    origin: Origin = Origin()
+    order: str = ""
+
+
+class SetHost(HostCommand, kw_only=True):
+    """Whether new servers may go there, and whether it counts as down whatever it says.  A field
+    left ``UNSET`` stays.  ``reason`` says why it is disabled."""
+
+    disabled: bool | msgspec.UnsetType = msgspec.UNSET
+    reason: str | None = None
+    forced_down: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class ForgetHost(HostCommand, kw_only=True):
+    """The host is gone for good.  Refused while it is up or has servers."""
+
+
 # -- about a cell, not a server -----------------------------------------------------------------
 
 class Catalogue(Message, kw_only=True):

@@ -31,6 +31,8 @@ class HostRecord(model.Value, kw_only=True):
     started_at: float | None = None
     heard_at: float | None = None
     totals: dict[str, int] = {}
+    life: str = ""                       # of its agent: another with each start
+    deleted: bool = False                # forgotten: a tombstone
 
 
 class SlotsRecord(model.Value, kw_only=True):
@@ -102,7 +104,6 @@ class Refusal(commands.Message, kw_only=True):
     epoch: int
     reason: str
     slots: SlotsRecord | None = None
-    request_id: str = ""                 # of the API request that wants the server, for logs
 
 
 class Gone(commands.Message, kw_only=True):
@@ -112,6 +113,14 @@ class Gone(commands.Message, kw_only=True):
     server: str
     epoch: int
     op: str
+
+
+class HostSettled(commands.Message, kw_only=True):
+    """What came of an order about a host: its record after it, or why it was not done."""
+
+    order: str
+    record: Record | None = None
+    problem: str = ""
 
 
 #: How far a lift raises the versions of records that have no epoch (hosts, actions, slots).

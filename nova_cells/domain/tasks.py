@@ -20,8 +20,8 @@ class Task(commands.Message, kw_only=True):
     verb: str
     record: model.Server
     request: boot.BootRequest | None = None
-    request_id: str = ""                 # of the API request that wants it, for logs
     secrets: boot.Sealed = boot.Sealed()
+    host_uuid: str = ""                  # which host it is for; "": the sender does not say
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -43,7 +43,6 @@ class Report(commands.Message, kw_only=True):
     error: str | None = None             # a sentence for the owner
     details: str | None = None           # for admins
     elsewhere: bool = False              # another host might do better
-    request_id: str = ""
 
 
 class GuestSeen(model.Value, kw_only=True):
@@ -67,6 +66,29 @@ class Hello(commands.Message, kw_only=True):
     capabilities: tuple[str, ...] = ()
     inventory: dict[str, resources.Inventory] = {}
     traits: tuple[str, ...] = ()
+    life: str = ""                       # of this agent: another with each start
+
+
+class Goodbye(commands.Message, kw_only=True):
+    """A host's agent stops, as it was told to: it is down from now on."""
+
+    host: str
+    uuid: str
+    life: str
+
+
+class Welcome(commands.Message, kw_only=True):
+    """The cell knows the host with this uuid: an answer to a host that starts."""
+
+    uuid: str
+
+
+class Refused(commands.Message, kw_only=True):
+    """The cell does not take the agent with this uuid for the host whose name it has: it must
+    do nothing, and tell its operator why."""
+
+    uuid: str
+    reason: str
 
 
 class GuestsSeen(commands.Message, kw_only=True):
@@ -75,6 +97,7 @@ class GuestsSeen(commands.Message, kw_only=True):
     host: str
     guests: tuple[GuestSeen, ...]
     pending: tuple[str, ...] = ()        # servers that the host is working on: not to be judged
+    uuid: str = ""                       # of the host
 
 
 class GuestChanged(commands.Message, kw_only=True):
@@ -91,6 +114,7 @@ class Sweep(commands.Message, kw_only=True):
     epoch: int
     ticket: int
     reason: str = ""
+    host_uuid: str = ""
 
 
 class ConsoleQuery(commands.Message, kw_only=True):
@@ -98,7 +122,6 @@ class ConsoleQuery(commands.Message, kw_only=True):
 
     server: str
     lines: int | None = None
-    request_id: str = ""
 
 
 class Look(commands.Message, kw_only=True):
@@ -108,6 +131,7 @@ class Look(commands.Message, kw_only=True):
     server: str
     epoch: int
     version: int
+    host_uuid: str = ""
 
 
 class Looked(commands.Message, kw_only=True):

@@ -20,6 +20,8 @@ _GENERATIONS = sa.select(p.c.uuid, p.c.generation)
 _SWAP = sa.update(p).where(p.c.uuid == sa.bindparam("of_uuid"),
                            p.c.generation == sa.bindparam("of_generation")).values(
                                generation=p.c.generation + 1)
+_TOUCH = sa.update(p).where(p.c.uuid == sa.bindparam("of_uuid")).values(
+    generation=p.c.generation + 1)
 _ALLOCATE = sa.insert(a)
 
 
@@ -66,6 +68,15 @@ class Resources:
         if rows:
             tx.execute(sa.insert(i), rows)
         return True
+
+    def touch(self, tx: sa.Connection, uuid: str) -> None:
+        """Something about the provider changed: what was chosen by its last generation is stale."""
+        tx.execute(_TOUCH, {"of_uuid": uuid})
+
+    def remove(self, tx: sa.Connection, uuid: str) -> None:
+        """Its host is forgotten.  May assume that nobody holds anything of it."""
+        tx.execute(sa.delete(i).where(i.c.provider == uuid))
+        tx.execute(sa.delete(p).where(p.c.uuid == uuid))
 
     def provider(self, tx: sa.Connection, uuid: str) -> model.Provider | None:
         """One provider with its inventory."""

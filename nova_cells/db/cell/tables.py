@@ -74,6 +74,11 @@ hosts = sa.Table(
     sa.Column("heard_at", Time, nullable=False),
     sa.Column("record", Blob, nullable=False), **_MYSQL)
 
+signs = sa.Table(
+    "signs", metadata,                           # one row per conductor: whom it has heard
+    sa.Column("conductor", Uuid, primary_key=True),
+    sa.Column("heard", Blob, nullable=False), **_MYSQL)  # host -> how often; it moves: it lives
+
 providers = sa.Table(
     "providers", metadata,
     sa.Column("uuid", Uuid, primary_key=True),

@@ -42,7 +42,7 @@ _step_word() {
 # die is waited for without end.  The sleep outlives it by seconds, so it must hold none of our pipes.
 _step_beat() {
     local log=$1 began=$2
-    while sleep "$STEP_HEARTBEAT" >/dev/null 2>&1 </dev/null; do
+    while sleep "$STEP_HEARTBEAT" >/dev/null 2>&1; do
         printf '   %4d s  %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" 2>/dev/null | cut -c 1-110)"
     done
 }

@@ -81,12 +81,16 @@ def ages(request: typing.Any, tx: typing.Any,
 
 def sight(request: typing.Any) -> rendering.Sight:
     """What policy lets the asker see."""
+    if request.sight is not None:
+        return request.sight
     status = ""
     if request.version >= 16:
         status = ("all" if request.allows(HOST_STATUS)
                   else "unknown-only" if request.allows(UNKNOWN_ONLY) else "")
-    return rendering.Sight(admin=request.admin, attributes=request.allows(ATTRIBUTES),
-                           extra_specs=request.allows(EXTRA_SPECS), host_status=status)
+    request.sight = rendering.Sight(
+        admin=request.admin, attributes=request.allows(ATTRIBUTES),
+        extra_specs=request.allows(EXTRA_SPECS), host_status=status)
+    return request.sight
 
 
 def volatile(request: typing.Any, tx: typing.Any, rows: list[typing.Any], made: document.Plan,

@@ -9,8 +9,10 @@ loads.  Every layer is given this process's private configuration.
 import contextlib
 import contextvars
 import logging
+import re
 import typing
 
+from oslo_context import context as oslo_context
 from oslo_middleware import cors as oslo_cors
 from oslo_middleware import healthcheck as oslo_healthcheck
 from oslo_middleware import http_proxy_to_wsgi
@@ -23,6 +25,7 @@ from nova_cells.domain import errors
 LOG = logging.getLogger(__name__)
 Wsgi = typing.Callable[..., typing.Any]
 Filter = typing.Callable[[Wsgi], Wsgi]
+_REQUEST_ID = re.compile(oslo_request_id.ID_FORMAT)
 
 _LOADING: contextvars.ContextVar[tuple[typing.Any, Wsgi]] = contextvars.ContextVar("loading")
 HEADERS = ("X-Auth-Token", "X-Openstack-Request-Id", "X-OpenStack-Nova-API-Version",
@@ -141,14 +144,16 @@ def noauth2(_global: dict, **_local: str) -> Filter:
 
 
 class FaultWrap:
-    """Answers what the layers below did not expect."""
+    """Answers what the layers below did not expect, and nobody who asked for the head alone
+    with more."""
 
     def __init__(self, application: Wsgi) -> None:
         self._application = application
 
     def __call__(self, environ: dict, start_response: typing.Callable) -> typing.Any:
         try:
-            return self._application(environ, start_response)
+            answer = self._application(environ, start_response)
+            return answer if environ.get("REQUEST_METHOD") != "HEAD" else []
         except Exception:
             LOG.exception("request=%s %s %s", environ.get("openstack.request_id"),
                           environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
@@ -159,7 +164,20 @@ class FaultWrap:
 
 
 class RequestId(oslo_request_id.RequestId):
-    """Also under the name that older clients look for."""
+    """oslo.middleware's, without a WebOb request and response for each; also under the name
+    that older clients look for."""
 
     compat_headers = ["x-compute-request-id"]
+    names = (oslo_request_id.HTTP_RESP_HEADER_REQUEST_ID, *compat_headers)
 
+    def __call__(self, environ: dict, start_response: typing.Callable) -> typing.Any:
+        own = environ[oslo_request_id.ENV_REQUEST_ID] = oslo_context.generate_request_id()
+        given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID", "")
+        if _REQUEST_ID.match(given):
+            environ[oslo_request_id.GLOBAL_REQ_ID] = given
+
+        def start(status: str, headers: list, *more: typing.Any) -> typing.Any:
+            there = {name.lower() for name, _ in headers}
+            added = [(name, own) for name in self.names if name not in there]
+            return start_response(status, [*headers, *added], *more)
+        return self.application(environ, start)

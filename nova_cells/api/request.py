@@ -48,8 +48,8 @@ class Services(typing.NamedTuple):
 class Request:
     """A request that was understood: its action, its version, who asks, what they say."""
 
-    __slots__ = ("action", "args", "body", "context", "http", "query", "services", "url_project",
-                 "version")
+    __slots__ = ("action", "args", "body", "context", "http", "query", "services", "sight",
+                 "url_project", "version", "_place")
 
     def __init__(self, http: webob.Request, services: Services, version: int,
                  context: oslo_context.RequestContext) -> None:
@@ -61,6 +61,8 @@ class Request:
         self.url_project: str | None = None          # if the path names it
         self.args: dict[str, str] = {}               # from the path
         self.query: dict[str, list[str]] = {}        # accepted by the action's query shape
+        self.sight: rendering.Sight | None = None    # kept by found.sight
+        self._place: rendering.Place | None = None
         self.body: typing.Any = None                 # checked by the action's body shape
 
     def param(self, name: str, default: str | None = None) -> str | None:
@@ -89,10 +91,13 @@ class Request:
     @property
     def place(self) -> rendering.Place:
         """Where links lead; the project stands in them if the request's path names it."""
+        if self._place is not None:
+            return self._place
         base = self.base
         behind = f"/{self.url_project}" if self.url_project else ""
         version = self.http.environ.get("PATH_INFO", "/v2.1").split("/", 2)[1]
-        return rendering.Place(f"{base}/{version}{behind}", f"{base}{behind}")
+        self._place = rendering.Place(f"{base}/{version}{behind}", f"{base}{behind}")
+        return self._place
 
     def allows(self, rule: str, target: dict[str, typing.Any] | None = None) -> bool:
         """Whether policy lets the asker do this; target defaults to the asker's own project."""

@@ -9,7 +9,7 @@ import fixtures
 import webob
 from keystonemiddleware import fixture as keystone_fixture
 
-from nova_cells.api import app, compute, identity
+from nova_cells.api import app, compute, identity, pipeline
 from nova_cells.domain import errors
 from tests.rest import base
 
@@ -111,6 +111,28 @@ class BadInput(base.RestCase):
             self.assertRegex(answer.headers["x-openstack-request-id"], "^req-")
             self.assertEqual(answer.headers["x-openstack-request-id"],
                              answer.headers["x-compute-request-id"])
+
+    def test_a_request_belongs_to_the_callers(self):
+        """Who has an id for a chain of requests says it, and only in one form."""
+        seen = []
+        layer = pipeline.RequestId(lambda environ, start: seen.append(environ) or start(
+            "200 OK", [("X-Compute-Request-Id", "own")]), self.conf)
+        good = "req-" + self.ids.uuid()
+        for given, kept in ((good, good), (good + "x", None), ("req-1", None), ("", None)):
+            said = []
+            layer({"HTTP_X_OPENSTACK_REQUEST_ID": given}, lambda _status, headers, s=said: (
+                s.extend(headers)))
+            self.assertEqual(kept, seen[-1].get("openstack.global_request_id"))
+            self.assertRegex(seen[-1]["openstack.request_id"], "^req-[0-9a-f-]{36}$")
+            self.assertEqual([("X-Compute-Request-Id", "own"),
+                              ("x-openstack-request-id", seen[-1]["openstack.request_id"])], said)
+        self.assertEqual(len(seen), len({one["openstack.request_id"] for one in seen}))
+
+    def test_the_head_alone(self):
+        for path in ("/servers", "/nothing", "/"):
+            answer = self.ask("HEAD", path)
+            self.assertEqual("", answer.text)
+            self.assertIn("x-openstack-request-id", answer.headers)
 
     def test_what_nobody_expected_is_one_sentence(self):
         def broken(*_args):

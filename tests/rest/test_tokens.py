@@ -34,6 +34,7 @@ class Layer(base.RestCase):
 
     def setUp(self):
         folder = self.useFixture(fixtures.TempDir()).path
+        self.useFixture(fixtures.FakeLogger())
         self.keystone = keystone.Keystone()
         self.addCleanup(self.keystone.close)
         self.keystone.tokens[GOOD] = keystone.body("ann", "apples", ["member", "reader"])

@@ -88,15 +88,17 @@ def detail(request: typing.Any) -> Reply | dict:
     watched = made.wants_host_status or made.wants_user_data
     with request.services.view.read() as tx:
         if not watched and _asks_etag(request):
-            tag = _etag(request, listing.page(tx, query, listing.STAMPS))
+            stamps = listing.page(tx, query, listing.STAMPED)
+            tag = _etag(request, stamps)
             if _matches(request, tag):
-                return Reply(status=304, headers=(("ETag", tag),))
+                ages = found.ages(request, tx, (row.cell for row in stamps))
+                return Reply(status=304, headers=(("ETag", tag), *ages))
         rows = listing.page(tx, query, listing.WATCHED if watched else listing.DETAIL)
         extras = found.volatile(request, tx, rows, made, seen)
         ages = found.ages(request, tx, (row[_CELL] for row in rows))
     tag = _etag(request, rows, extras)
-    if _matches(request, tag):
-        return Reply(status=304, headers=(("ETag", tag),))
+    if watched and _matches(request, tag):
+        return Reply(status=304, headers=(("ETag", tag), *ages))
     following = _next(request, query, rows, "servers/detail")
     joiner = document.Joiner(made, request.place)
     stored = _taken(rows)
@@ -162,7 +164,7 @@ def show(request: typing.Any) -> Reply:
         ages = found.ages(request, tx, (row.cell,))
     tag = '"' + hashlib.blake2b(body, digest_size=16).hexdigest() + '"'
     if _matches(request, tag):
-        return Reply(status=304, headers=(("ETag", tag),))
+        return Reply(status=304, headers=(("ETag", tag), *ages))
     return Reply(b'{"server":' + body + b"}", headers=(("ETag", tag), *ages))
 
 

@@ -22,6 +22,7 @@ from nova_cells.domain import errors
 t = tables.servers
 BRIEF = (t.c.uuid, t.c.name, t.c.cell)
 STAMPS = (t.c.uuid, t.c.epoch, t.c.version)
+STAMPED = (*STAMPS, t.c.cell)
 DETAIL = (*STAMPS, t.c.doc, t.c.cell)
 DOC, CELL = 3, 4                         # their places in a row of DETAIL
 WATCHED = (*DETAIL, t.c.host, t.c.sealed)

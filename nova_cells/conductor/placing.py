@@ -170,6 +170,7 @@ class Placing:
         LOG.info("server=%s epoch=%d refused: %s", message.server, message.epoch, reason)
         return [effects.Cast(address.Collector(self._c.cell), records.Refusal(
             op=message.op, server=message.server, epoch=message.epoch, reason=reason,
+            request_id=message.origin.request_id,
             slots=slots)), effects.Reply(commands.Done())]
 
     # -- the top answers ------------------------------------------------------------------------
@@ -217,6 +218,7 @@ class Placing:
             secrets = self._store.servers.secrets(tx, server.uuid)
         return effects.Cast(address.Host(self._c.cell, server.host), tasks.Task(
             server=server.uuid, epoch=server.epoch, ticket=server.ticket, verb=server.verb,
+            request_id=self._store.actions.request_of(tx, server.uuid),
             record=server, request=request, secrets=secrets,
             host_uuid=self._c.hosts.uuid(tx, server.host)))
 

@@ -104,6 +104,7 @@ class Refusal(commands.Message, kw_only=True):
     epoch: int
     reason: str
     slots: SlotsRecord | None = None
+    request_id: str = ""                 # of the API request that wants the server, for logs
 
 
 class Gone(commands.Message, kw_only=True):

@@ -20,6 +20,7 @@ class Task(commands.Message, kw_only=True):
     verb: str
     record: model.Server
     request: boot.BootRequest | None = None
+    request_id: str = ""                 # of the API request that wants it, for logs
     secrets: boot.Sealed = boot.Sealed()
     host_uuid: str = ""                  # which host it is for; "": the sender does not say
 
@@ -43,6 +44,7 @@ class Report(commands.Message, kw_only=True):
     error: str | None = None             # a sentence for the owner
     details: str | None = None           # for admins
     elsewhere: bool = False              # another host might do better
+    request_id: str = ""
 
 
 class GuestSeen(model.Value, kw_only=True):
@@ -122,6 +124,7 @@ class ConsoleQuery(commands.Message, kw_only=True):
 
     server: str
     lines: int | None = None
+    request_id: str = ""
 
 
 class Look(commands.Message, kw_only=True):

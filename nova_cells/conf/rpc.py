@@ -26,6 +26,20 @@ RPC = [
                help="Messages that a conductor, and each host's agent, works on at a time."),
     cfg.IntOpt("collector_threads", default=4, min=1,
                help="Uploads of one cell that the collector works on at a time."),
+    cfg.FloatOpt("cast_ttl", default=60.0, min=1.0,
+                 help="Seconds that a message for which nobody waits may lie in a queue. What "
+                      "still matters after that is sent again by whoever sent it; so a queue that "
+                      "nobody reads does not grow for longer."),
+    cfg.FloatOpt("publish_timeout", default=3.0, min=0.1,
+                 help="Seconds that the broker gets to take a message; longer counts as failure."),
+    cfg.FloatOpt("connect_timeout", default=2.0, min=0.1,
+                 help="Seconds that one host of a transport URL gets to take a connection."),
+    cfg.IntOpt("max_message_size", default=8 * 1024 * 1024, min=64 * 1024,
+               help="Bytes of the largest message: a larger one is not sent, and one that "
+                    "arrives is put aside unread. Must not exceed the broker's own limit."),
+    cfg.IntOpt("poisoned_kept", default=100, min=0,
+               help="What arrived and was no message is kept under state_path/poisoned: so many "
+                    "files, the newest. 0 keeps none; they are counted in any case."),
     cfg.BoolOpt("local_fail_fast", default=True,
                 help="On the in-process bus (local://): a call to somebody who does not listen "
                      "fails at once instead of waiting for its budget to end."),
@@ -34,3 +48,26 @@ RPC = [
 ]
 
 OPTS = {"rpc": RPC}
+
+#: What we choose for oslo.messaging's [oslo_messaging_rabbit]; a configuration file wins. Why:
+#: doc/howto/bus.rst.
+RABBIT: dict[str, object] = {
+    "rabbit_quorum_queue": True,
+    "rabbit_transient_quorum_queue": True,
+    "rabbit_quorum_delivery_limit": 10,
+    "rabbit_transient_queues_ttl": 1800,
+    "rabbit_qos_prefetch_count": 8,
+    "use_queue_manager": False,
+    "rabbit_stream_fanout": False,
+    "heartbeat_timeout_threshold": 20,
+    "heartbeat_rate": 3,
+    "kombu_reconnect_delay": 0.5,
+    "kombu_reconnect_splay": 0.5,
+    "kombu_missing_consumer_retry_timeout": 5,
+    "rabbit_retry_interval": 1,
+    "rabbit_retry_backoff": 1,
+    "rabbit_interval_max": 3,
+    "rpc_conn_pool_size": 10,
+    "conn_pool_min_size": 1,
+    "conn_pool_ttl": 120,
+}

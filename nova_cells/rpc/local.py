@@ -89,6 +89,8 @@ class LocalDriver(base.BaseDriver):
              call_monitor_timeout=None, retry=None, transport_options=None):
         key = self._key(target)
         text = _text([ctxt, message])
+        if not wait_for_reply and timeout is None:
+            timeout = self.conf.rpc.cast_ttl
         if target.fanout:
             self._bus.fan_out(key[:2], text, timeout)
             return None

@@ -4,7 +4,8 @@
 
 ``Target.exchange`` is the cell's uuid, always, so that nothing meant for one cell can be taken by
 another even on a shared broker. The cells may change at any time (``update``); callers that hold
-an old target finish with it. Never knows who owns a server: it is handed ``locate``.
+an old transport (``holding``) finish with it before it is closed. Never knows who owns a server:
+it is handed ``locate``.
 """
 
 import collections.abc
@@ -14,6 +15,7 @@ import oslo_messaging
 
 from nova_cells.domain import address as addresses
 from nova_cells.domain import errors
+from nova_cells.rpc import holding
 
 Locate = collections.abc.Callable[[str], str | None]
 Open = collections.abc.Callable[[str], oslo_messaging.Transport]
@@ -65,6 +67,8 @@ class Router:
     def update(self, cells: collections.abc.Iterable[tuple[str, ...]]) -> tuple[str, ...]:
         """From now on there are these cells: (uuid, transport URL) or (uuid, URL, name).
 
+        A transport whose URL changed is replaced at once; what is under way on the old one ends
+        there. Listeners are moved by who owns them (``Listener.move``).
         Returns the cells whose transport is new.  A URL that cannot be opened leaves its cell
         out and the others in; the first such problem is raised at the end.
         """
@@ -79,7 +83,7 @@ class Router:
             self._transports = kept | fresh      # one assignment: readers see all of it or none
             self._urls = {cell: urls[cell] for cell in self._transports}
         for transport in old:
-            transport.cleanup()
+            holding.retire(transport)
         if problems:
             raise problems[0]
         return tuple(fresh)

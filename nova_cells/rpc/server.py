@@ -2,8 +2,8 @@
 
 """Receives messages: decode, deliver, encode the answer.
 
-What is not a message (poison) is counted, logged once per kind and answered with a failure; it
-never stops the loop. No more messages are taken from the broker than there are threads to work on
+What is not a message (poison) is put aside, counted and answered with a failure; it never stops
+the loop. No more messages are taken from the broker than there are threads to work on
 them, so the rest stays where its time to live is watched; and a command whose caller has left is
 dropped, by this machine's own monotonic clock: what the broker let pass has at most its budget
 left from the moment it arrived here (law T4).
@@ -11,18 +11,22 @@ left from the moment it arrived here (law T4).
 
 import collections.abc
 import logging
+import os
 import threading
 import time
 from concurrent import futures
 
 import oslo_messaging
+from oslo_config import cfg
 from oslo_messaging.rpc import server as oslo_server
 
 from nova_cells.domain import codec, errors
-from nova_cells.metrics import instruments
+from nova_cells.rpc import holding, poison
 from nova_cells.rpc import transport as transports
 
 LOG = logging.getLogger(__name__)
+METHOD = "handle"                # the one method on the wire
+LOOK_UP = 0.1                    # seconds between looks at the bus while every thread is busy
 
 Deliver = collections.abc.Callable[..., object]
 
@@ -30,8 +34,9 @@ Deliver = collections.abc.Callable[..., object]
 class _Bounded(oslo_server.RPCServer):
     """An RPC server that takes a message only when a thread is free for it."""
 
-    def begin(self, threads: int) -> None:
-        """Start with so many threads."""
+    def begin(self, threads: int, shelf: poison.Shelf) -> None:
+        """Start with so many threads.  What the bus itself cannot read goes to the shelf."""
+        self._shelf = shelf
         self._free = threading.Semaphore(threads)
         self._stopping = False
         if self.executor_type == "threading":
@@ -39,26 +44,47 @@ class _Bounded(oslo_server.RPCServer):
             self._executor_cls = futures.ThreadPoolExecutor
         self.start(override_pool_size=threads)
 
-    def leave(self) -> None:
-        """Stop; whoever waits for a thread with a message in hand puts it back."""
+    def refuse(self) -> None:
+        """Take no message any more; whoever waits for a thread with one in hand puts it back."""
         self._stopping = True
         self._free.release()
+
+    def leave(self) -> None:
+        """Stop."""
         self.stop()
 
+    def _create_listener(self):
+        listener = super()._create_listener()
+        inner = getattr(listener, "_poll_style_listener", None)
+        if hasattr(inner, "on_poison"):
+            inner.on_poison = self._shelf.put
+        return listener
+
     def _on_incoming(self, incoming) -> None:
-        arrived = time.monotonic()
-        self._free.acquire()
+        """In the thread that listens.  A message is the bus's until a thread is free for it."""
+        message = incoming[0]
+        if message.message.get("method") != METHOD:      # answered as oslo.messaging does
+            self._shelf.put(f"no method of ours: {message.message.get('method')}"[:80],
+                            repr(message.message).encode(errors="replace"))
+        read_on = getattr(message, "read_on", None)
+        while not self._free.acquire(timeout=LOOK_UP if read_on else None):
+            read_on()
         if self._stopping:
             self._free.release()
-            incoming[0].requeue()
+            message.requeue()
             return
-        self._work_executor.submit(self._work, incoming, arrived)
+        try:
+            message.acknowledge()
+        except Exception as error:       # not ours any more: the bus gives it to the next
+            LOG.info("a message was lost with its connection: %s", error)
+            self._free.release()
+            return
+        self._work_executor.submit(self._work, incoming, message.arrived)
 
     def _work(self, incoming, arrived: float) -> None:
         try:
             budget = incoming[0].message.get("args", {}).get("b")
             if isinstance(budget, int | float) and time.monotonic() - arrived >= budget:
-                incoming[0].acknowledge()
                 LOG.info("dropped a message whose sender waits no more")
                 return
             self._process_incoming(incoming)
@@ -83,48 +109,87 @@ class Listener:
         self._executor = executor
         self._threads = threads
         self._server: _Bounded | None = None
-        self._endpoint = _Endpoint(deliver, f"{exchange}/{topic}/{server_name}")
+        transports.prepare(transport.conf)
+        self._shelf = poison.Shelf(_poisoned(transport.conf), transport.conf.rpc.poisoned_kept,
+                                   f"{exchange}/{topic}/{server_name}")
+        self._endpoint = _Endpoint(deliver, self._shelf)
 
     @property
     def poisoned(self) -> int:
         """How many of the texts received were no messages."""
-        return self._endpoint.poisoned
+        return self._shelf.count
 
     def start(self) -> None:
         """Begin to listen.  ``CellDown`` with a sentence if the broker cannot be reached."""
-        transports.prepare(self._transport.conf)
-        server = oslo_messaging.get_rpc_server(
-            self._transport, self._target, [self._endpoint], server_cls=_Bounded,
-            access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
-            **({"executor": self._executor} if self._executor else {}))
-        try:
-            server.begin(self._threads)
-        except (oslo_messaging.MessagingException, OSError):
-            raise errors.CellDown(f"cannot listen on {self._target.topic}: the message bus does "
-                                  "not answer; check that it runs and that its transport URL is "
-                                  "right") from None
-        self._server = server
+        self._server = self._begin(self._transport)
+
+    def move(self, transport: oslo_messaging.Transport, patience: float = 10.0) -> bool:
+        """Listen on another transport from now on; nothing is lost between the two.  Whether what
+        was under way on the old one ended in time.  On ``CellDown`` it stays where it was."""
+        if transport is self._transport:
+            return True
+        fresh = self._begin(transport) if self._server is not None else None
+        old, self._server = self._server, fresh
+        left, self._transport = self._transport, transport
+        return self._end(old, left, patience)
 
     def stop(self, patience: float = 10.0) -> bool:
         """Take nothing more, and wait for what is under way.  Whether all of it ended in time."""
         server, self._server = self._server, None
+        return self._end(server, self._transport, patience)
+
+    def _begin(self, transport: oslo_messaging.Transport) -> "_Bounded":
+        transports.prepare(transport.conf)
+        server = oslo_messaging.get_rpc_server(
+            transport, self._target, [self._endpoint], server_cls=_Bounded,
+            access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
+            **({"executor": self._executor} if self._executor else {}))
+        if not holding.hold(transport):
+            raise errors.CellDown(f"cannot listen on {self._target.topic}: the transport was "
+                                  "replaced just now; try again")
+        try:
+            server.begin(self._threads, self._shelf)
+        except (oslo_messaging.MessagingException, OSError):
+            holding.release(transport)
+            raise errors.CellDown(f"cannot listen on {self._target.topic}: the message bus does "
+                                  "not answer; check that it runs and that its transport URL is "
+                                  "right") from None
+        return server
+
+    def _end(self, server: "_Bounded | None", transport: oslo_messaging.Transport,
+             patience: float) -> bool:
+        """In a thread: a broker that is away may keep it for longer than anybody's patience."""
         if server is None:
             return True
-        server.leave()
-        waiter = threading.Thread(target=server.wait, daemon=True, name="listener-end")
+
+        def ending() -> None:
+            try:
+                server.leave()
+                server.wait()
+            finally:
+                holding.release(transport)
+
+        server.refuse()
+        waiter = threading.Thread(target=ending, daemon=True, name="listener-end")
         waiter.start()
         waiter.join(patience)
         return not waiter.is_alive()
 
 
+def _poisoned(conf) -> str | None:  # noqa: ANN001
+    """Where it is put aside: where this process has a place for its state at all."""
+    try:
+        return os.path.join(conf.state_path, "poisoned")
+    except cfg.NoSuchOptError:
+        return None
+
+
 class _Endpoint:
     """What oslo.messaging calls: one method."""
 
-    def __init__(self, deliver: Deliver, where: str) -> None:
+    def __init__(self, deliver: Deliver, shelf: poison.Shelf) -> None:
         self._deliver = deliver
-        self._where = where
-        self._seen: set[str] = set()
-        self.poisoned = 0
+        self._shelf = shelf
 
     @oslo_messaging.expose
     def handle(self, context: dict, m: object = None, b: float | None = None,
@@ -133,7 +198,7 @@ class _Endpoint:
         try:
             message = codec.decode(m if isinstance(m, str | bytes) else "")
         except errors.Problem as problem:
-            self._poison(problem)
+            self._shelf.put(str(problem), str(m).encode(errors="replace"))
             return codec.encode(errors.as_failure(problem))
         try:
             answer = self._deliver(message)
@@ -141,14 +206,5 @@ class _Endpoint:
         except errors.Problem as problem:
             return codec.encode(errors.as_failure(problem))
         except Exception:
-            LOG.exception("on %s: %s could not be handled", self._where, type(message).__name__)
+            LOG.exception("a %s could not be handled", type(message).__name__)
             return codec.encode(errors.Failure(family="bug", message="internal error; see the log"))
-
-    def _poison(self, problem: errors.Problem) -> None:
-        """Count it; log each kind once, for who sends one bad message sends a thousand."""
-        self.poisoned += 1
-        instruments.POISONED.inc(self._where.split("/")[1])
-        kind = str(problem)[:200]
-        if kind not in self._seen and len(self._seen) < 100:
-            self._seen.add(kind)
-            LOG.error("on %s: refused what is not a message: %s", self._where, kind)

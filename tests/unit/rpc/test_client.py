@@ -202,7 +202,7 @@ class Listening(ClientTestCase):
     def test_poison_is_logged_once(self):
         logging.disable(logging.NOTSET)
         self.listen()
-        with self.assertLogs("nova_cells.rpc.server", "ERROR") as logs:
+        with self.assertLogs("nova_cells.rpc.poison", "ERROR") as logs:
             for _ in range(10):
                 self.raw(m="not json")
         self.assertEqual(1, len(logs.output))

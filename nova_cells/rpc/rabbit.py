@@ -1,0 +1,223 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""``rabbit://``: oslo.messaging's driver with every wait bounded and every queue one cell's.
+
+oslo.messaging waits for a broker as long as it takes, in the caller's thread; here whatever sends
+gives up within seconds (``MessageDeliveryFailure``), and only listeners try for ever. Queues are
+named after their exchange, so that two cells on one vhost cannot take each other's messages; there
+are no fanout queues, for nothing is fanned out. A message is acknowledged when a thread has taken
+it, not before, so what a stopped or killed process had in hand goes to the next. What is no
+message is put aside (``on_poison``), never returned to the queue.
+"""
+
+import contextlib
+import threading
+import time
+
+import amqp.exceptions
+import kombu.exceptions
+import oslo_messaging
+from oslo_messaging._drivers import amqpdriver, base, common, impl_rabbit
+from oslo_messaging._drivers import pool as pools
+
+TRIES = 1                        # repetitions of whatever may not wait for ever
+HOST_TOPICS = frozenset({"compute"})     # topics that are only ever spoken to by host name
+READ_ON = 0.01                   # seconds
+SETTLE = 1.0                     # seconds for the confirmation that follows a returned message
+
+
+class Connection(impl_rabbit.Connection):
+    """One connection, to send or to listen; neither to make it nor to send takes for ever."""
+
+    def __init__(self, conf, url, purpose, retry=None) -> None:
+        self._bounds = conf.rpc
+        self._declaring = False
+        self._blocked = False
+        super().__init__(conf, url, purpose, retry=TRIES if retry is None else retry)
+        if purpose == common.PURPOSE_SEND:
+            self.kombu_reconnect_delay = 0.0     # the sleep before it would be the caller's
+
+    def ensure_connection(self) -> None:
+        self.connection.connect_timeout = self._bounds.connect_timeout
+        try:
+            super().ensure_connection()
+        except (kombu.exceptions.KombuError, amqp.exceptions.AMQPError, OSError) as error:
+            raise oslo_messaging.MessageDeliveryFailure(
+                f"the broker cannot be reached: {type(error).__name__}") from None
+
+    def ensure(self, method, retry=None, **callbacks):
+        if retry is None and (self._declaring or self.purpose == common.PURPOSE_SEND):
+            retry = TRIES
+        return super().ensure(method, retry=retry, **callbacks)
+
+    def declare_consumer(self, consumer):
+        self._declaring = True
+        try:
+            return super().declare_consumer(consumer)
+        finally:
+            self._declaring = False
+
+    def set_transport_socket_timeout(self, timeout=None) -> None:
+        if self.purpose == common.PURPOSE_SEND:
+            longest = self._bounds.publish_timeout
+            timeout = longest if timeout is None else min(timeout, longest)
+        super().set_transport_socket_timeout(timeout)
+
+    def declare_queue(self, exchange: str, topic: str, listener) -> None:
+        """Listen on one topic of one exchange, by a queue that nobody else's messages reach; it
+        goes away when it is unused for long."""
+        self.declare_consumer(Consumer(
+            exchange_name=exchange, queue_name=f"{exchange}.{topic}", routing_key=topic,
+            type="topic", durable=self.durable, exchange_auto_delete=self.amqp_auto_delete,
+            queue_auto_delete=self.amqp_auto_delete, callback=listener,
+            rabbit_ha_queues=self.rabbit_ha_queues,
+            rabbit_queue_ttl=self.rabbit_transient_queues_ttl,
+            enable_cancel_on_failover=self.enable_cancel_on_failover,
+            rabbit_quorum_queue=self.rabbit_quorum_queue,
+            rabbit_quorum_queue_config=self.rabbit_quorum_queue_config))
+
+    def _on_connection_blocked(self, reason) -> None:
+        self._blocked = True
+        impl_rabbit.LOG.error("the broker takes no messages: %s", reason)
+
+    def _on_connection_unblocked(self) -> None:
+        self._blocked = False
+
+    def _publish(self, *args, **options) -> None:
+        if self._blocked:
+            raise oslo_messaging.MessageDeliveryFailure("the broker takes no messages")
+        try:
+            super()._publish(*args, **options)
+        except oslo_messaging.MessageUndeliverable:
+            # Its confirmation is still to come, and must not pass for that of the next message.
+            with contextlib.suppress(Exception):
+                self.connection.drain_events(timeout=SETTLE)
+            raise
+
+
+class Consumer(impl_rabbit.Consumer):
+    """A queue that is listened to.  ``callback`` is a ``RabbitListener``."""
+
+    def _callback(self, message) -> None:
+        message = self.queue.channel.message_to_python(message)
+        try:
+            found = _unwrapped(message, self.callback.largest)
+        except Exception as error:
+            body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+            self.callback.on_poison(f"{type(error).__name__}: {error}", body)
+            message.ack()
+            return
+        self.callback(found)
+
+
+def _unwrapped(message, largest: int) -> impl_rabbit.RabbitMessage:
+    """What was sent.  Raises anything at all for what oslo.messaging could not have sent."""
+    if len(message.body) > largest:
+        raise ValueError(f"longer than {largest} bytes")
+    found = impl_rabbit.RabbitMessage(message)
+    if not isinstance(found.get("method"), str) or not isinstance(found.get("args"), dict):
+        raise ValueError("no method and arguments")
+    for name in ("_msg_id", "_reply_q", "_unique_id"):
+        if not isinstance(found.get(name, ""), str | None):
+            raise ValueError(f"{name} is no text")
+    return found
+
+
+class Incoming(amqpdriver.AMQPIncomingMessage):
+    """A message that is the broker's until it is acknowledged.  The first ``acknowledge`` or
+    ``requeue`` counts, and must be made by the thread that listens: connections are not
+    thread-safe."""
+
+    settled = False
+
+    def __init__(self, *args, **options) -> None:
+        super().__init__(*args, **options)
+        self.arrived = time.monotonic()
+
+    def acknowledge(self) -> None:
+        if not self.settled:
+            self.settled = True
+            self.message.acknowledge()
+
+    def requeue(self) -> None:
+        if not self.settled:
+            self.settled = True
+            self.message.requeue()
+
+    def read_on(self) -> None:
+        """While no thread is free for this one: what comes after it is read, so that it is known
+        how long it waited, and the broker hears that we live."""
+        with contextlib.suppress(Exception):     # whatever it is, the listener will meet it too
+            self.listener.conn.consume(timeout=READ_ON)
+
+
+class RabbitListener(amqpdriver.AMQPListener):
+    """Takes messages.  What comes twice is delivered twice: whoever handles it must not mind."""
+
+    message_cls = Incoming
+    use_cache = False
+
+    def __init__(self, driver, conn) -> None:
+        super().__init__(driver, conn)
+        self.largest = driver.conf.rpc.max_message_size
+        self.on_poison = lambda reason, body: None
+
+
+class _Pool(pools.ConnectionPool):
+    """Sending connections; whoever waits too long for a free one gives up."""
+
+    def __init__(self, conf, size: int, least: int, ttl: int, url) -> None:  # noqa: ANN001
+        super().__init__(conf, size, least, ttl, url, Connection)
+        self._slots = threading.Semaphore(size)
+
+    def get(self, retry=None):
+        if not self._slots.acquire(timeout=self.conf.rpc.publish_timeout):
+            raise oslo_messaging.MessageDeliveryFailure("every connection to the broker is busy")
+        try:
+            return super().get(retry=retry)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def put(self, item) -> None:
+        super().put(item)
+        self._slots.release()
+
+
+class RabbitDriver(impl_rabbit.RabbitDriver):
+    """The driver of one transport URL."""
+
+    def __init__(self, conf, url, default_exchange=None, allowed_remote_exmods=None) -> None:
+        super().__init__(conf, url, default_exchange, allowed_remote_exmods)
+        options = self.conf.oslo_messaging_rabbit
+        self._connection_pool = _Pool(self.conf, options.rpc_conn_pool_size,
+                                      options.conn_pool_min_size, options.conn_pool_ttl, url)
+        self._opening = threading.Lock()
+        self._open_failed = float("-inf")
+
+    def send(self, target, ctxt, message, wait_for_reply=None, timeout=None, **options):
+        if not wait_for_reply and timeout is None:
+            timeout = self.conf.rpc.cast_ttl
+        return super().send(target, ctxt, message, wait_for_reply, timeout, **options)
+
+    def listen(self, target, batch_size, batch_timeout) -> base.Listener:
+        conn = self._get_connection(common.PURPOSE_LISTEN)
+        listener = RabbitListener(self, conn)
+        topic = f"{target.topic}.{target.server}" if target.topic in HOST_TOPICS else target.topic
+        conn.declare_queue(self._get_exchange(target), topic, listener)
+        return base.PollStyleListenerAdapter(listener, batch_size, batch_timeout)
+
+    def _get_reply_q(self) -> str:
+        """One caller at a time opens the way for answers; when it fails, it fails for all who
+        waited meanwhile, or each would wait as long again."""
+        if self._reply_q is not None:
+            return self._reply_q
+        began = time.monotonic()
+        with self._opening:
+            if self._open_failed >= began:
+                raise oslo_messaging.MessageDeliveryFailure("the broker cannot be reached")
+            try:
+                return super()._get_reply_q()
+            except Exception:
+                self._open_failed = time.monotonic()
+                raise

@@ -3,51 +3,61 @@
 A write transaction begins with BEGIN IMMEDIATE on SQLite, for a deferred one that reads and
 then writes fails at once with "database is locked", whatever the timeout.  SQLite lets waiting
 writers sleep and ask again, for up to 100 ms a time, so the writers of one process queue on a
-lock of ours instead.  No transaction is open across an RPC or HTTP call.  Errors come as
-oslo.db's (``DBDuplicateEntry`` and so on).
+lock of ours instead.  Elsewhere every transaction is READ COMMITTED (``sessions``).  No
+transaction is open across an RPC or HTTP call.  Errors come as oslo.db's (``DBDuplicateEntry``
+and so on) and as ours (``refusals``); whoever decides in a transaction decides again when it is
+taken back (``again``).
 """
 
 import collections.abc
 import contextlib
+import os
 import threading
 import typing
+import weakref
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
-from oslo_db.sqlalchemy import engines, exc_filters
 from sqlalchemy import pool
 
+from nova_cells.db import refusals, sessions
 from nova_cells.domain import errors
 
 BUSY_MS = 30_000                 # how long a writer waits for another on SQLite
-RETRIES = 5                      # deadlocks and certification failures, other databases
-
-#: What a database that does not answer, or is too busy to, raises: worth another try later.
-UNAVAILABLE = (db_exc.DBConnectionError, db_exc.DBDeadlock, sa.exc.TimeoutError)
+UNAVAILABLE = refusals.UNAVAILABLE
 
 
 class Unusable(errors.Problem):
     """The database cannot be reached or opened: one sentence with the mend."""
 
 
-def connect(url: str, **pool_options: typing.Any) -> sa.Engine:
-    """An engine for this URL.  ``pool_options`` are oslo.db's (max_pool_size, ...)."""
+def connect(url: str, max_pool_size: int = 10, max_overflow: int = 40, pool_timeout: int = 30,
+            connect_timeout: int = sessions.CONNECT_TIMEOUT,
+            statement_timeout: int = sessions.STATEMENT_TIMEOUT,
+            mysql_wsrep_sync_wait: int | None = None) -> sa.Engine:
+    """An engine for this URL.  Everything but the URL is for servers; SQLite has none."""
     if url.startswith("sqlite"):
         return _sqlite(url)
-    return engines.create_engine(url, connection_recycle_time=3600, max_retries=0,
-                                 **pool_options)
+    engine = sa.create_engine(
+        sessions.url_of(url, connect_timeout, statement_timeout), pool_pre_ping=True,
+        pool_recycle=3600, pool_size=max_pool_size, max_overflow=max_overflow,
+        pool_timeout=pool_timeout, hide_parameters=True)     # values may be secrets
+    refusals.listen(engine)
+    sessions.listen(engine, statement_timeout, mysql_wsrep_sync_wait)
+    return engine
 
 
 def _sqlite(url: str) -> sa.Engine:
     memory = sa.make_url(url).database in (None, "", ":memory:")
-    options: dict[str, typing.Any] = {"connect_args": {"check_same_thread": False,
-                                                       "timeout": BUSY_MS / 1000}}
+    options: dict[str, typing.Any] = {
+        "hide_parameters": True,                 # values may be secrets
+        "connect_args": {"check_same_thread": False, "timeout": BUSY_MS / 1000}}
     if memory:
         options["poolclass"] = pool.StaticPool
     else:
         options.update(pool_size=10, max_overflow=40)
     engine = sa.create_engine(url, **options)
-    exc_filters.register_engine(engine)
+    refusals.listen(engine)
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection, _record) -> None:  # noqa: ANN001
@@ -77,6 +87,7 @@ class Database:
         self._reading = self.engine.execution_options(write=False)
         self._writing = self.engine.execution_options(write=True)
         self._turn = threading.RLock() if url.startswith("sqlite") else None
+        _opened.add(self)
 
     @contextlib.contextmanager
     def read(self) -> collections.abc.Iterator[sa.Connection]:
@@ -121,6 +132,20 @@ class Database:
     def close(self) -> None:
         """Let every connection go."""
         self.engine.dispose()
+
+
+_opened: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    """A worker has its parent's sockets: it lets go of them without a word to the server, for
+    what it said there would be said in the parent's name."""
+    for database in _opened:
+        if not isinstance(database.engine.pool, pool.StaticPool):    # that one is the database
+            database.engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def swapped(result: sa.CursorResult) -> bool:

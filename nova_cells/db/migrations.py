@@ -16,9 +16,10 @@ from alembic import command, script
 from alembic import config as alembic_config
 from alembic.runtime import migration
 
-from nova_cells.db import engine
+from nova_cells.db import collations, engine
 
 HISTORIES = ("view", "cell")
+LONGEST = 86_400                 # seconds that one statement of a migration may take
 
 
 def script_location(history: str) -> str:
@@ -52,9 +53,10 @@ def _places() -> Iterator[Path]:
 def upgrade(history: str, url: str, revision: str = "head") -> None:
     """Bring the schema of a database to ``revision``.  Safe to repeat; ``Unusable`` in one
     sentence if the database cannot be reached."""
-    database = engine.Database(url)
+    database = engine.Database(url, statement_timeout=LONGEST)
     try:
         database.ping()
+        collations.check(database)
         with database.write() as connection:
             config = alembic_config.Config()
             config.set_main_option("script_location", script_location(history).replace("%", "%%"))

@@ -61,7 +61,7 @@ class MariaDB(process.Server):
     def url(self, database: str) -> str:
         """The URL of this database, which is made if it is not there."""
         self.execute(f"CREATE DATABASE IF NOT EXISTS `{database}` "
-                     f"CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+                     f"CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
         return f"mysql+pymysql://root@127.0.0.1:{self.port}/{database}?charset=utf8mb4"
 
     def execute(self, *statements: str) -> list:

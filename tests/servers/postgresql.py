@@ -66,7 +66,7 @@ class PostgreSQL(process.Server):
         """The URL of this database, which is made if it is not there."""
         if not self.execute(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"):  # nosec
             self.execute(f'CREATE DATABASE "{database}" ENCODING \'UTF8\' TEMPLATE template0 '
-                         f"LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'")
+                         f"LC_COLLATE 'C' LC_CTYPE 'C'")
         return f"postgresql+psycopg2://nova@127.0.0.1:{self.port}/{database}"
 
     def execute(self, *statements: str) -> list:
@@ -84,7 +84,7 @@ class PostgreSQL(process.Server):
     def _make(self) -> None:
         with self.log.open("ab") as log:
             subprocess.run([self._install, "-D", str(self.data), "-U", "nova", "--auth=trust",
-                            "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8"],
+                            "--encoding=UTF8", "--no-sync", "--locale=C"],
                            check=True, stdout=log, stderr=log, cwd="/", user=self._user)
 
     def _ready(self) -> bool:

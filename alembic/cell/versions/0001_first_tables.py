@@ -18,7 +18,7 @@ def upgrade() -> None:
     sa.Column('record', sa.LargeBinary(length=16777215), nullable=False),
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_actions')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('actions', schema=None) as batch_op:
@@ -33,7 +33,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('server', 'role', 'provider', 'resource_class',
                             name=op.f('pk_allocations')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('allocations', schema=None) as batch_op:
@@ -50,7 +50,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name', name=op.f('pk_hosts')),
     sa.UniqueConstraint('uuid', name=op.f('uq_hosts_uuid')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('identity',
@@ -66,7 +66,7 @@ def upgrade() -> None:
     sa.Column('flavors', sa.LargeBinary(length=16777215), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_identity')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('inventories',
@@ -80,7 +80,7 @@ def upgrade() -> None:
     sa.Column('allocation_ratio', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('provider', 'resource_class', name=op.f('pk_inventories')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('operations',
@@ -90,7 +90,7 @@ def upgrade() -> None:
     sa.Column('done_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('op', name=op.f('pk_operations')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('operations', schema=None) as batch_op:
@@ -104,7 +104,7 @@ def upgrade() -> None:
     sa.Column('marked_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('kind', 'uuid', name=op.f('pk_outbox')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('outbox', schema=None) as batch_op:
@@ -119,7 +119,7 @@ def upgrade() -> None:
     sa.Column('traits', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_providers')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('providers', schema=None) as batch_op:
@@ -144,7 +144,7 @@ def upgrade() -> None:
     sa.Column('user_data', sa.LargeBinary(length=16777215), nullable=True),
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_servers')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('servers', schema=None) as batch_op:

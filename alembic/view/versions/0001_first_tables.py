@@ -22,7 +22,7 @@ def upgrade() -> None:
     sa.Column('record', sa.LargeBinary(length=16777215), nullable=False),
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_actions')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('actions', schema=None) as batch_op:
@@ -45,7 +45,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_cells')),
     sa.UniqueConstraint('name', name=op.f('uq_cells_name')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('counters',
@@ -53,7 +53,7 @@ def upgrade() -> None:
     sa.Column('value', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_counters')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('deployment',
@@ -61,7 +61,7 @@ def upgrade() -> None:
     sa.Column('uuid', sa.String(length=36), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_deployment')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('flavors',
@@ -82,7 +82,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('flavorid', name=op.f('uq_flavors_flavorid')),
     sa.UniqueConstraint('name', name=op.f('uq_flavors_name')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('hosts',
@@ -97,7 +97,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('cell', 'name', name=op.f('uq_hosts_cell_name')),
     sa.UniqueConstraint('uuid', name=op.f('uq_hosts_uuid')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('intents',
@@ -112,7 +112,7 @@ def upgrade() -> None:
     sa.Column('tries', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('server', 'cell', name=op.f('pk_intents')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('intents', schema=None) as batch_op:
@@ -129,7 +129,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_keypairs')),
     sa.UniqueConstraint('user_id', 'name', name=op.f('uq_keypairs_user_id_name')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('offers',
@@ -147,7 +147,7 @@ def upgrade() -> None:
     sa.Column('tries', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('server', name=op.f('pk_offers')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('offers', schema=None) as batch_op:
@@ -166,7 +166,7 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_orders')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('orders', schema=None) as batch_op:
@@ -178,7 +178,7 @@ def upgrade() -> None:
     sa.Column('hard_limit', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('name', 'resource', name=op.f('pk_quota_classes')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('quota_guards',
@@ -186,7 +186,7 @@ def upgrade() -> None:
     sa.Column('turn', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('scope', name=op.f('pk_quota_guards')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('quota_limits',
@@ -196,7 +196,7 @@ def upgrade() -> None:
     sa.Column('hard_limit', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('project_id', 'user_id', 'resource', name=op.f('pk_quota_limits')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('reservations',
@@ -210,7 +210,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.Double(), nullable=False),
     sa.PrimaryKeyConstraint('op', name=op.f('pk_reservations')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('reservations', schema=None) as batch_op:
@@ -222,7 +222,7 @@ def upgrade() -> None:
     sa.Column('value', sa.String(length=255), nullable=False),
     sa.PrimaryKeyConstraint('server', 'key', name=op.f('pk_server_metadata')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('server_tags',
@@ -230,7 +230,7 @@ def upgrade() -> None:
     sa.Column('tag', sa.String(length=80), nullable=False),
     sa.PrimaryKeyConstraint('server', 'tag', name=op.f('pk_server_tags')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('servers',
@@ -283,7 +283,7 @@ def upgrade() -> None:
     sa.Column('sealed', sa.LargeBinary(length=16777215), nullable=True),
     sa.PrimaryKeyConstraint('uuid', name=op.f('pk_servers')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     with op.batch_alter_table('servers', schema=None) as batch_op:
@@ -303,7 +303,7 @@ def upgrade() -> None:
     sa.Column('record', sa.LargeBinary(length=16777215), nullable=False),
     sa.PrimaryKeyConstraint('cell', name=op.f('pk_slots')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('flavor_access',
@@ -312,7 +312,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['flavor'], ['flavors.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('flavor', 'project_id', name=op.f('pk_flavor_access')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
     op.create_table('flavor_extra_specs',
@@ -322,7 +322,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['flavor'], ['flavors.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('flavor', 'key', name=op.f('pk_flavor_extra_specs')),
     mysql_charset='utf8mb4',
-    mysql_collate='utf8mb4_bin',
+    mysql_collate='utf8mb4_nopad_bin',
     mysql_engine='InnoDB'
     )
 

@@ -13,7 +13,8 @@ metadata = sa.MetaData(naming_convention={
 Blob = sa.LargeBinary(2**24 - 1)
 Time = sa.Double()
 Uuid = sa.String(36)
-_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4",
+          "mysql_collate": "utf8mb4_nopad_bin"}   # by code point, blanks at the end count
 
 identity = sa.Table(
     "identity", metadata,                        # one row: who this cell is

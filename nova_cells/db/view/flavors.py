@@ -12,6 +12,7 @@ import typing
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
 
+from nova_cells.db import upsert
 from nova_cells.db.view import tables
 from nova_cells.domain import errors
 from nova_cells.domain import server as model
@@ -150,11 +151,7 @@ def bump(tx: sa.Connection) -> None:
     change = table.update().where(table.c.name == COUNTER).values(value=table.c.value + 1)
     if tx.execute(change).rowcount:
         return
-    try:
-        with tx.begin_nested():
-            tx.execute(table.insert().values(name=COUNTER, value=1))
-    except db_exc.DBDuplicateEntry:              # somebody made the row in between
-        tx.execute(change)
+    upsert.put(tx, table, {"name": COUNTER, "value": 1}, {"value": table.c.value + 1})
 
 
 def no_spec(flavorid: str, key: str) -> errors.NotFound:

@@ -13,8 +13,8 @@ import collections.abc
 import typing
 
 import sqlalchemy as sa
-from oslo_db import exception as db_exc
 
+from nova_cells.db import upsert
 from nova_cells.db.view import tables
 from nova_cells.domain import errors
 
@@ -82,7 +82,7 @@ class Quota:
     def set_limits(self, tx: sa.Connection, project: str, user: str | None,
                    limits: collections.abc.Mapping[str, int]) -> None:
         """Set limits of a project, or of a user in it.  What is not named stays."""
-        for resource, value in limits.items():
+        for resource, value in sorted(limits.items()):      # one order: no deadlocks
             _put(tx, tables.quota_limits, value, project_id=project, user_id=user or "",
                  resource=_known(resource))
 
@@ -97,7 +97,7 @@ class Quota:
     def set_class_limits(self, tx: sa.Connection, name: str,
                          limits: collections.abc.Mapping[str, int]) -> None:
         """Set limits of a quota class.  Only the class "default" has an effect."""
-        for resource, value in limits.items():
+        for resource, value in sorted(limits.items()):      # one order: no deadlocks
             _put(tx, tables.quota_classes, value, name=name, resource=_known(resource))
 
     # -- usage ------------------------------------------------------------------------------
@@ -162,11 +162,7 @@ def take_turn(tx: sa.Connection, scope: str) -> None:
     """Write the guard row of a scope: whoever else wants it waits until we commit."""
     if tx.execute(_TURN, {"of_scope": scope}).rowcount:
         return
-    try:
-        with tx.begin_nested():
-            tx.execute(sa.insert(_turns), {"scope": scope, "turn": 1})
-    except db_exc.DBDuplicateEntry:              # somebody made the row in between
-        tx.execute(_TURN, {"of_scope": scope})
+    upsert.put(tx, _turns, {"scope": scope, "turn": 1}, {"turn": _turns.c.turn + 1})
 
 
 def _fit(wanted: dict[str, int], usage: dict[str, Usage], limits: dict[str, int]) -> None:
@@ -213,12 +209,4 @@ _RESERVED = _sums(tuple(tables.reservations.c[name] for name in COUNTED), tables
 
 def _put(tx: sa.Connection, table: sa.Table, value: int, **key: str) -> None:
     """Set ``hard_limit`` of the row with this key, or make the row."""
-    which = sa.and_(*(table.c[name] == part for name, part in key.items()))
-    change = table.update().where(which).values(hard_limit=value)
-    if tx.execute(change).rowcount:
-        return
-    try:
-        with tx.begin_nested():
-            tx.execute(table.insert().values(hard_limit=value, **key))
-    except db_exc.DBDuplicateEntry:
-        tx.execute(change)
+    upsert.put(tx, table, {"hard_limit": value, **key}, {"hard_limit": value})

@@ -2,26 +2,23 @@
 
 """Marks: one per record, cleared only as far as was sent."""
 
-import testtools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_cells.db import cell as cell_db
+from tests.unit.db import base
 
 stamps = st.tuples(st.integers(1, 3), st.integers(1, 5))
 
 
-class Outbox(testtools.TestCase):
+class Outbox(base.DatabaseTestCase):
     def setUp(self):
         super().setUp()
-        self.store = cell_db.CellStore("sqlite://")
-        self.addCleanup(self.store.close)
-        self.store.create_tables()
-        self.outbox = self.store.outbox
+        self.db = self.store()
+        self.outbox = self.db.outbox
 
     @given(stamps, stamps)
     def test_cleared_exactly_if_what_arrived_is_not_older(self, marked, arrived):
-        with self.store.write() as tx:
+        with self.db.write() as tx:
             self.outbox.drop(tx, "server", "u")
             self.outbox.mark(tx, "server", "u", *marked, 0.0)
             self.assertEqual(arrived >= marked, self.outbox.clear(tx, "server", "u", *arrived))
@@ -29,7 +26,7 @@ class Outbox(testtools.TestCase):
                              self.outbox.marks(tx, 10))
 
     def test_one_mark_per_record_and_its_place_in_the_queue_stays(self):
-        with self.store.write() as tx:
+        with self.db.write() as tx:
             for now, uuid in enumerate(("a", "b", "a")):
                 self.outbox.mark(tx, "server", uuid, 1, now + 1, float(now))
             self.assertEqual([("server", "a", 1, 3), ("server", "b", 1, 2)],
@@ -38,7 +35,7 @@ class Outbox(testtools.TestCase):
             self.assertEqual(2, self.outbox.length(tx))
 
     def test_kinds_do_not_touch_each_other(self):
-        with self.store.write() as tx:
+        with self.db.write() as tx:
             self.outbox.mark(tx, "server", "u", 1, 1, 0.0)
             self.assertFalse(self.outbox.clear(tx, "host", "u", 9, 9))
             self.assertEqual(1, self.outbox.length(tx))

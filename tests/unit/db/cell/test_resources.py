@@ -2,31 +2,27 @@
 
 """Claims: by generation, whole, given back whole."""
 
-import testtools
-
-from nova_cells.db import cell as cell_db
 from nova_cells.domain import resources as model
+from tests.unit.db import base
 
 
-class Claims(testtools.TestCase):
+class Claims(base.DatabaseTestCase):
     def setUp(self):
         super().setUp()
-        self.store = cell_db.CellStore("sqlite://")
-        self.addCleanup(self.store.close)
-        self.store.create_tables()
+        self.db = self.store()
         self.provider = model.Provider(uuid="p", name="h1", host="h1", inventory={
             "VCPU": model.Inventory(total=4, allocation_ratio=2.0),
             "MEMORY_MB": model.Inventory(total=1024, reserved=24)})
-        with self.store.write() as tx:
-            self.assertTrue(self.store.resources.put(tx, self.provider))
+        with self.db.write() as tx:
+            self.assertTrue(self.db.resources.put(tx, self.provider))
 
     def claim(self, server, generation, **amounts):
-        with self.store.write() as tx:
-            return self.store.resources.claim(tx, server, "here", "p", generation, amounts)
+        with self.db.write() as tx:
+            return self.db.resources.claim(tx, server, "here", "p", generation, amounts)
 
     def usage(self):
-        with self.store.read() as tx:
-            return self.store.resources.usage(tx, "p")
+        with self.db.read() as tx:
+            return self.db.resources.usage(tx, "p")
 
     def test_of_two_on_the_same_snapshot_one_wins(self):
         self.assertTrue(self.claim("a", 1, VCPU=1))
@@ -41,22 +37,22 @@ class Claims(testtools.TestCase):
 
     def test_release_gives_back_and_moves_the_generation(self):
         self.claim("a", 1, VCPU=1, MEMORY_MB=1)
-        with self.store.write() as tx:
-            self.assertTrue(self.store.resources.release(tx, "a"))
-            self.assertFalse(self.store.resources.release(tx, "a"))
-            self.assertEqual({"p": 3}, self.store.resources.generations(tx))
+        with self.db.write() as tx:
+            self.assertTrue(self.db.resources.release(tx, "a"))
+            self.assertFalse(self.db.resources.release(tx, "a"))
+            self.assertEqual({"p": 3}, self.db.resources.generations(tx))
         self.assertEqual({}, self.usage().used)
 
     def test_put_again_changes_nothing_and_another_inventory_moves_the_generation(self):
-        with self.store.write() as tx:
-            self.assertFalse(self.store.resources.put(tx, self.provider))
+        with self.db.write() as tx:
+            self.assertFalse(self.db.resources.put(tx, self.provider))
             more = model.Provider(uuid="p", name="h1", host="h1", traits=("T",), inventory={
                 "VCPU": model.Inventory(total=8)})
-            self.assertTrue(self.store.resources.put(tx, more))
-            found = self.store.resources.provider(tx, "p")
+            self.assertTrue(self.db.resources.put(tx, more))
+            found = self.db.resources.provider(tx, "p")
         self.assertEqual((2, ("T",), {"VCPU"}),
                          (found.generation, found.traits, found.inventory.keys()))
 
     def test_unknown_provider(self):
-        with self.store.read() as tx:
-            self.assertIsNone(self.store.resources.usage(tx, "nobody"))
+        with self.db.read() as tx:
+            self.assertIsNone(self.db.resources.usage(tx, "nobody"))

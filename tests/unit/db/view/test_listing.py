@@ -1,21 +1,16 @@
 # Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-"""Patterns and pages mean the same on every database.
+"""Patterns and pages mean the same on every database."""
 
-SQLite always; another database too if NOVA_CELLS_TEST_DATABASE names one (an empty schema).
-"""
-
-import os
 import re
 
 import hypothesis
-import testtools
 from hypothesis import strategies as st
 
-from nova_cells.db import view as views
-from nova_cells.db.view import listing, patterns, tables
+from nova_cells.db.view import listing, patterns
 from nova_cells.domain import errors
 from nova_cells.domain import server as model
+from tests.unit.db import base
 
 FLAVOR = model.Flavor(id="1", name="f", vcpus=1, ram_mb=1, disk_gb=1)
 NAMES = ["ant", "Ant", "bee", "web-1", "web-22", "a.b", "a+b", "a b", "tab\tname", "ünï", "日本",
@@ -26,14 +21,6 @@ PATTERNS = ["a", "^a", "b$", "^a.b$", "web-[0-9]+", "web-[0-9]{2}", "[A-Z]", "[^
             "(?:ab?)", "[.]", "[\\w.]+b", "é$", "-", "[-a]", "[a-]b"]
 
 
-def database():
-    """The databases that the tests run on."""
-    view = views.View(os.environ.get("NOVA_CELLS_TEST_DATABASE", "sqlite://"))
-    tables.metadata.drop_all(view.engine)
-    view.create_tables()
-    return view
-
-
 def server(number, **fields):
     facts = {"uuid": f"{number:08x}-0000-4000-8000-000000000000", "project_id": "p",
              "user_id": "u", "epoch": 1, "version": 1, "created_at": 1000.0 + number,
@@ -41,19 +28,16 @@ def server(number, **fields):
     return model.Server(**{**facts, **fields})
 
 
-class Patterns(testtools.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.view = database()
-        with cls.view.write() as tx:
-            for number, name in enumerate(NAMES):
-                cls.view.servers.insert(tx, server(number, name=name), 5000.0)
+class Patterns(base.DatabaseTestCase):
 
     def test_the_database_finds_what_python_finds(self):
+        view = self.view()
+        with view.write() as tx:
+            for number, name in enumerate(NAMES):
+                view.servers.insert(tx, server(number, name=name), 5000.0)
         for pattern in PATTERNS:
             query = listing.Query(limit=1000, matched={"name": pattern})
-            with self.view.read() as tx:
+            with view.read() as tx:
                 found = [row.name for row in listing.page(tx, query, listing.BRIEF)]
             wanted = [name for name in NAMES if re.search(pattern, name, re.ASCII)]
             self.assertEqual(sorted(wanted), sorted(found), pattern)
@@ -79,18 +63,17 @@ class Patterns(testtools.TestCase):
             self.assertRaises(errors.Invalid, patterns.portable, pattern)
 
 
-class Pages(testtools.TestCase):
+class Pages(base.DatabaseTestCase):
     """Every row exactly once, in the order asked, whatever the order and the page."""
 
     def setUp(self):
         super().setUp()
-        self.view = database()
-        self.addCleanup(self.view.close)
+        self.db = self.view()
 
     def test_walks(self):
-        with self.view.write() as tx:
+        with self.db.write() as tx:
             for number in range(23):
-                self.view.servers.insert(tx, server(
+                self.db.servers.insert(tx, server(
                     number, name=f"s{number % 5}", locked=number % 2 == 0,
                     host=f"h{number % 3}" if number % 4 else None,
                     launched_at=100.0 * (number % 6) or None, created_at=1000.0 + number // 3,
@@ -110,7 +93,7 @@ class Pages(testtools.TestCase):
         while True:
             query = listing.Query(limit=size, marker=marker, sorts=sorts,
                                   equal={"project_id": ["p"]})
-            with self.view.read() as tx:
+            with self.db.read() as tx:
                 rows = listing.page(tx, query, listing.BRIEF)
             found += [row.uuid for row in rows]
             if len(rows) < size:
@@ -118,9 +101,9 @@ class Pages(testtools.TestCase):
             marker = rows[-1].uuid
 
     def test_a_statement_is_made_once_and_holds_no_values(self):
-        with self.view.write() as tx:
+        with self.db.write() as tx:
             for number in range(4):
-                self.view.servers.insert(tx, server(
+                self.db.servers.insert(tx, server(
                     number, name=f"s{number}", project_id="pq"[number % 2],
                     created_at=1000.0 + number, updated_at=2000.0 + number), 3000.0 + number)
         asked = [({"equal": {"project_id": [project]}, "limit": limit}, wanted)
@@ -139,21 +122,21 @@ class Pages(testtools.TestCase):
         for _round in range(2):
             before = made().misses
             for fields, wanted in asked:
-                with self.view.read() as tx:
+                with self.db.read() as tx:
                     rows = listing.page(tx, listing.Query(**fields), listing.BRIEF)
                 self.assertEqual([f"s{one}" for one in wanted], [row.name for row in rows], fields)
         self.assertEqual(before, made().misses)
 
     def test_only_known_filters(self):
-        with self.view.read() as tx:
+        with self.db.read() as tx:
             self.assertRaises(errors.Bug, listing.page, tx,
                               listing.Query(limit=1, equal={"sealed": ["x"]}), listing.BRIEF)
 
     def test_a_page_uses_an_index(self):
         """Growth: from 10,000 to 1,000,000 servers a page may cost little more."""
-        if self.view.engine.dialect.name != "sqlite":
+        if self.db.engine.dialect.name != "sqlite":
             self.skipTest("reads the plan as SQLite tells it")
-        with self.view.read() as tx:
+        with self.db.read() as tx:
             for where in ("project_id = 'p' AND deleted = 0", "deleted = 0"):
                 plan = tx.exec_driver_sql(
                     f"EXPLAIN QUERY PLAN SELECT doc FROM servers WHERE {where} AND "

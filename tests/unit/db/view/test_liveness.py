@@ -2,30 +2,27 @@
 
 """Words for hosts, and which cells are silent."""
 
-import testtools
-
-from nova_cells.db import view as views
 from nova_cells.db.view import liveness
 from nova_cells.domain import records
+from tests.unit.db import base
 
 CELL = "ce110000-0000-4000-8000-000000000001"
 
 
-class Liveness(testtools.TestCase):
+class Liveness(base.DatabaseTestCase):
     def setUp(self):
         super().setUp()
-        self.view = views.View("sqlite://")
-        self.view.create_tables()
-        with self.view.write() as tx:
-            self.view.cells.create(tx, CELL, "one", "local://one", 1.0)
+        self.db = self.view()
+        with self.db.write() as tx:
+            self.db.cells.create(tx, CELL, "one", "local://one", 1.0)
 
     def keep(self, name, **fields):
         record = records.HostRecord(uuid=f"uuid-{name}", name=name, version=1, **fields)
-        with self.view.write() as tx:
-            self.view.records.keep_host(tx, CELL, record, 1, 1.0)
+        with self.db.write() as tx:
+            self.db.records.keep_host(tx, CELL, record, 1, 1.0)
 
     def statuses(self, *names):
-        with self.view.read() as tx:
+        with self.db.read() as tx:
             found = liveness.statuses(tx, [(CELL, name) for name in names])
         return [found.get((CELL, name)) for name in names]
 
@@ -40,13 +37,13 @@ class Liveness(testtools.TestCase):
     def test_a_silent_cell_makes_its_hosts_unknown(self):
         self.keep("a")
         self.keep("d", forced_down=True)
-        with self.view.write() as tx:
-            self.view.cells.update(tx, CELL, 2.0, up=False)
+        with self.db.write() as tx:
+            self.db.cells.update(tx, CELL, 2.0, up=False)
         self.assertEqual(["UNKNOWN", "DOWN"], self.statuses("a", "d"))
 
     def test_a_host_of_the_same_name_elsewhere_is_another(self):
         self.keep("a")
-        with self.view.read() as tx:
+        with self.db.read() as tx:
             self.assertEqual({}, liveness.statuses(tx, [("another", "a")]))
 
     def test_silent_cells_are_asked_for_now_and_then(self):
@@ -54,11 +51,11 @@ class Liveness(testtools.TestCase):
         silent = liveness.Silent(lambda: now[0])
 
         def since():
-            with self.view.read() as tx:
+            with self.db.read() as tx:
                 return silent.since(tx)
         self.assertEqual({}, since())
-        with self.view.write() as tx:
-            self.view.cells.update(tx, CELL, 2.0, up=False, heard_at=7.0)
+        with self.db.write() as tx:
+            self.db.cells.update(tx, CELL, 2.0, up=False, heard_at=7.0)
         self.assertEqual({}, since())
         now[0] = 1.0
         self.assertEqual({CELL: 7.0}, since())

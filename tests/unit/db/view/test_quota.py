@@ -2,28 +2,22 @@
 
 """Quota: limits by level, usage by sums, and 100 racers of whom ten may pass."""
 
-import threading
 import uuid
 
-import fixtures
-import testtools
-
-from nova_cells.db import engine
+from nova_cells.db import again
 from nova_cells.db.view import quota, tables
 from nova_cells.domain import errors
+from tests.unit.db import base
 from tests.unit.db.view import rows
 
 DEFAULTS = {"instances": 10, "cores": 20, "ram": 51200, "key_pairs": 100,
             "injected_file_path_length": 255}
 
 
-class Base(testtools.TestCase):
+class Base(base.DatabaseTestCase):
     def setUp(self):
         super().setUp()
-        folder = self.useFixture(fixtures.TempDir()).path
-        self.db = engine.Database(f"sqlite:///{folder}/view.db")
-        self.addCleanup(self.db.close)
-        tables.metadata.create_all(self.db.engine)
+        self.db = self.view(max_overflow=100)
         self.quota = quota.Quota(DEFAULTS)
 
     def server(self, tx, project="p", user="u", vcpus=1, ram_mb=64, counted=True):
@@ -151,26 +145,20 @@ class Check(Base):
 
 class Race(Base):
     def test_100_racers_and_a_limit_of_ten(self):
-        outcomes = []
-        start = threading.Barrier(100)
+        tried = []
 
-        def create() -> None:
-            start.wait()
-            try:
-                with self.db.write() as tx:
-                    self.quota.guard(tx, "p")
-                    self.quota.check(tx, "p", "u", 1, 1, 64)
-                    self.server(tx)
-                outcomes.append("made")
-            except errors.OverLimit:
-                outcomes.append("over")
+        def create() -> str:
+            tried.append(1)
+            with self.db.write() as tx:
+                self.quota.guard(tx, "p")
+                self.quota.check(tx, "p", "u", 1, 1, 64)
+                self.server(tx)
+            return "made"
 
-        racers = [threading.Thread(target=create) for _ in range(100)]
-        for racer in racers:
-            racer.start()
-        for racer in racers:
-            racer.join()
-        self.assertEqual((10, 90), (outcomes.count("made"), outcomes.count("over")))
+        outcomes = self.race(100, lambda _number: again.decide(create))
+        over = [one for one in outcomes if isinstance(one, errors.OverLimit)]
+        self.assertEqual((10, 90), (outcomes.count("made"), len(over)), outcomes)
+        self.assertEqual(100, len(tried), "the guard row lets them in one by one")
         with self.db.read() as tx:
             self.assertEqual(10, self.quota.usage(tx, "p")["instances"].in_use)
             turn = tx.execute(tables.quota_guards.select()).one()

@@ -5,9 +5,9 @@ attachment, no guest (law T6).
 """
 
 import logging
-import threading
 
-from nova_cells.db.cell import resources as resource_rows
+from nova_cells.conductor import proposing, slots
+from nova_cells.db.cell import places
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import (
     address,
@@ -18,74 +18,18 @@ from nova_cells.domain import (
     lifecycle,
     records,
     resources,
+    selection,
     tasks,
 )
 from nova_cells.domain import server as model
-from nova_cells.scheduler import choose, pack
+from nova_cells.scheduler import choose
 
 LOG = logging.getLogger(__name__)
 HERE = "here"                    # the role of an allocation that is no move
+ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 
-class Places:
-    """The cell's hosts as places: a snapshot kept fresh by the providers' generations."""
-
-    def __init__(self, store) -> None:  # noqa: ANN001
-        self._store = store
-        self._usage: dict[str, resource_rows.Usage] = {}
-        self.lock = threading.RLock()    # choose and claim: one at a time within a process
-
-    def read(self, tx) -> list[choose.Place]:  # noqa: ANN001
-        """Every host as a place, as of now."""
-        with self.lock:
-            generations = self._store.resources.generations(tx)
-            self._usage = {
-                uuid: usage for uuid, usage in self._usage.items()
-                if generations.get(uuid) == usage.provider.generation}
-            for uuid in generations:
-                if uuid not in self._usage:
-                    self._usage[uuid] = self._store.resources.usage(tx, uuid)
-            return [self._place(host) for host in self._store.hosts.all(tx)
-                    if host.uuid in self._usage]
-
-    def _place(self, host: records.HostRecord) -> choose.Place:
-        usage = self._usage[host.uuid]
-        return choose.Place(
-            key=host.name, up=host.up and not host.forced_down, enabled=not host.disabled,
-            zones=frozenset({host.availability_zone}), traits=frozenset(usage.provider.traits),
-            capabilities=frozenset(host.capabilities), free=usage.free(),
-            capacity=usage.capacity(),
-            largest={name: item.max_unit for name, item in usage.provider.inventory.items()},
-            generations=((usage.provider.uuid, usage.provider.generation),))
-
-    def slots(self, tx, extra: model.Flavor | None = None) -> records.SlotsRecord:  # noqa: ANN001
-        """Joint slots of every shape of the catalogue (and of one more flavor)."""
-        facts = self._store.facts.get(tx)
-        places = [place for place in self.read(tx) if place.up and place.enabled]
-        flavors = {resources.shape(flavor): flavor for flavor in self._store.facts.flavors(tx)}
-        if extra is not None:
-            flavors[resources.shape(extra)] = extra
-        zones: dict[str, dict[str, int]] = {}
-        for shape, flavor in flavors.items():
-            request = choose.Request(amounts=resources.amounts(flavor),
-                                     required=resources.required_traits(flavor),
-                                     forbidden=resources.forbidden_traits(flavor))
-            for place in places:
-                if choose.trait_filter(place, request) and choose.resource_filter(place, request):
-                    fits = pack.joint_slots(request.amounts, place.free)
-                    for zone in place.zones:
-                        by_shape = zones.setdefault(zone, {})
-                        by_shape[shape] = by_shape.get(shape, 0) + fits
-        for place in places:
-            for zone in place.zones:
-                for shape in flavors:
-                    zones.setdefault(zone, {}).setdefault(shape, 0)
-        total = {shape: sum(zone.get(shape, 0) for zone in zones.values()) for shape in flavors}
-        full = [pack.fullness(place.free, place.capacity) for place in places]
-        return records.SlotsRecord(
-            cell=facts.uuid, version=facts.lift * records.LIFT + facts.slots, slots=total,
-            zones=zones, catalogue=facts.catalogue, hosts=len(places),
-            fullness=sum(full) / len(full) if full else 1.0)
+Places = places.Places
 
 
 class Placing:
@@ -94,30 +38,66 @@ class Placing:
     def __init__(self, conductor, chooser=None) -> None:  # noqa: ANN001
         self._c = conductor
         self._store = conductor.store
-        self._chooser = chooser or choose.Library()
+        self._library = proposing.Library()
+        self._chooser = chooser or self._library
+        self.slots = slots.Slots(self._store, conductor.places)
 
     # -- an offer comes in ----------------------------------------------------------------------
 
     def offered(self, message: commands.Boot, now: float) -> list[effects.Effect]:
-        """Insert or return existing; choose; claim in the transaction that accepts."""
-        with self._c.places.lock:
-            with self._store.write() as tx:
-                known = self._known(tx, message, now)
-                if known is not None:
-                    return known
+        """Choose on a snapshot, outside any transaction; insert or return existing, and claim in
+        the transaction that accepts.  If others were faster everywhere, choose again; after two
+        such losses in this process, whoever else proposes."""
+        asked = self._ask(message.record, message.request)
+        try:
+            for attempt in range(ROUNDS):
+                chooser = self._chooser if attempt < 2 else self._library
                 try:
-                    self._accept(tx, message, now)
-                except errors.NoPlace as problem:
-                    return self._refuse(tx, message, problem.message)
-        return [effects.Wake("relay"), effects.Reply(commands.Done())]
+                    return self._offered(message, asked, chooser, now)
+                except errors.Stale as problem:
+                    LOG.info("server=%s epoch=%d is chosen for again: %s", message.server,
+                             message.epoch, problem)
+        finally:
+            self._c.places.settle(message.server)
+        raise errors.Conflict("too many changes at once; try again")
 
-    def _known(self, tx, message: commands.Boot,  # noqa: ANN001
-               now: float) -> list[effects.Effect] | None:
-        """What to do about an offer that is not new; None if it is."""
-        held = self._store.servers.get(tx, message.server)
-        if held is None or (held.epoch < message.epoch and not held.confirmed):
+    def _offered(self, message: commands.Boot, asked: choose.Request, chooser: proposing.Chooser,
+                 now: float) -> list[effects.Effect]:
+        proposals, why = self._propose(chooser, message.server, asked, now)
+        with self._store.write() as tx:
+            held = self._store.servers.get(tx, message.server)
+            known = self._known(tx, held, message, now)
+            if known is not None:
+                return known
             if held is not None:         # an older offer of the same server: never confirmed
                 self.forget(tx, held, now)
+            elif not proposals:
+                return self._refuse(tx, message, why)
+            else:
+                taken, host = self.claim(tx, message.server, asked, proposals)
+                self._accept(tx, message, host, now)
+        if held is not None:             # what the older one held is free now
+            self._c.places.doubt_host(held.server.host if held.server else None)
+            raise errors.Stale("an older offer of it was dropped")
+        self._c.places.claimed(taken.provider, taken.generation, asked.amounts)
+        return [effects.Wake("relay"), effects.Reply(commands.Done())]
+
+    def _propose(self, chooser: proposing.Chooser, server: str, asked: choose.Request,
+                 now: float) -> tuple[list[selection.Proposal], str]:
+        """Proposals, best first; or none, and why, which is only said after a fresh look."""
+        try:
+            return chooser.propose(self._c.places, server, asked, now), ""
+        except errors.NoPlace:
+            self._c.places.look(now, force=True)
+        try:
+            return self._library.choose(self._c.places, server, asked, now), ""
+        except errors.NoPlace as problem:
+            return [], problem.message
+
+    def _known(self, tx, held: server_rows.Held | None, message: commands.Boot,  # noqa: ANN001
+               now: float) -> list[effects.Effect] | None:
+        """What to do about an offer that is not new; None if it is."""
+        if held is None or (held.epoch < message.epoch and not held.confirmed):
             return None
         if held.server is not None and held.epoch == message.epoch:
             self._store.outbox.mark(tx, "server", held.uuid, held.epoch, held.version, now)
@@ -125,9 +105,8 @@ class Placing:
         return [effects.Cast(address.Collector(self._c.cell), records.Gone(
             server=message.server, epoch=message.epoch, op=message.op))]
 
-    def _accept(self, tx, message: commands.Boot, now: float) -> None:  # noqa: ANN001
-        asked = self._ask(message.record, message.request)
-        host = self.claim(tx, message.record, asked)
+    def _accept(self, tx, message: commands.Boot, host: records.HostRecord,  # noqa: ANN001
+                now: float) -> None:
         server = model.replace(
             message.record, cell=self._c.cell, host=host.name, node=host.hypervisor_hostname,
             availability_zone=host.availability_zone, epoch=message.epoch, version=1,
@@ -156,17 +135,33 @@ class Placing:
             only=frozenset(host for cell, host in request.only_hosts if cell == mine),
             tried=frozenset(server.want.get("tried", "").split()))
 
-    def claim(self, tx, server: model.Server, asked: choose.Request):  # noqa: ANN001, ANN201
-        """The best host, claimed.  Raises ``NoPlace``, or ``Stale`` if others were faster."""
-        for place in self._chooser.hosts(asked, self._c.places.read(tx)):
-            provider, generation = place.generations[0]
-            if self._store.resources.claim(tx, server.uuid, HERE, provider, generation,
-                                           asked.amounts):
-                return self._store.hosts.get(tx, place.key)
+    def claim(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
+              proposals: list[selection.Proposal],
+              ) -> tuple[selection.Proposal, records.HostRecord]:
+        """The first proposal that still holds, claimed.  Raises ``Stale`` if none does: then these
+        hosts are looked at again before the next decision."""
+        for proposed in proposals:
+            now = self._newer(proposed, asked)
+            host = self._c.places.host(tx, now.provider, now.version) if now else None
+            if host is not None and self._store.resources.claim(
+                    tx, server, HERE, now.provider, now.generation, asked.amounts):
+                return now, host
+        self._c.places.doubt(one.provider for one in proposals)
         raise errors.Stale("every proposed host changed meanwhile")
 
+    def _newer(self, proposed: selection.Proposal,
+               asked: choose.Request) -> selection.Proposal | None:
+        """The proposal at the newest generation that is known here, if it fits there too."""
+        known = self._c.places.place(proposed.provider)
+        if known is None or known[1] <= (proposed.version, proposed.generation):
+            return proposed
+        place, (version, generation) = known
+        if not all(keep(place, asked) for _name, keep in choose.HOST_FILTERS):
+            return None
+        return model.replace(proposed, version=version, generation=generation)
+
     def _refuse(self, tx, message: commands.Boot, reason: str) -> list[effects.Effect]:  # noqa: ANN001
-        slots = self._c.places.slots(tx, message.record.flavor)
+        slots = self.slots.record(tx, message.record.flavor)
         LOG.info("server=%s epoch=%d refused: %s", message.server, message.epoch, reason)
         return [effects.Cast(address.Collector(self._c.cell), records.Refusal(
             op=message.op, server=message.server, epoch=message.epoch, reason=reason,
@@ -230,11 +225,16 @@ class Placing:
         if len(tried) >= request.retries:
             return None
         server = model.replace(server, want={"tried": " ".join(tried)})
+        asked = self._ask(server, request)
+        self._c.places.refresh(tx, now)          # before this transaction changes anything
         self._store.resources.release(tx, server.uuid)
         try:
-            host = self.claim(tx, server, self._ask(server, request))
+            proposals = self._library.choose(self._c.places, server.uuid, asked, now)
         except errors.NoPlace:
             return None
+        finally:
+            self._c.places.settle(server.uuid)
+        _taken, host = self.claim(tx, server.uuid, asked, proposals)
         server = lifecycle.retry(server, now, host=host.name, node=host.hypervisor_hostname)
         self._store.servers.save(tx, server, now, due_at=now + self._c.settings.ask_again)
         self._store.facts.bump_slots(tx, now)

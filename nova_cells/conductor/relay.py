@@ -37,7 +37,7 @@ class Relay:
             if not batch and 0 <= now - self._spoke < settings.heartbeat:
                 return []
             upload = records.Upload(incarnation=facts.incarnation, batch=self._batch,
-                                    records=tuple(self._records(tx, batch, facts.lift)))
+                                    records=tuple(self._records(tx, batch, facts.lift, now)))
             self._batch += 1
             self._spoke = now
         sent: list[effects.Effect] = [effects.Cast(address.Collector(facts.uuid), upload)]
@@ -67,7 +67,7 @@ class Relay:
         return chosen[:most]
 
     def _records(self, tx, batch: list[tuple[str, str, int, int]],  # noqa: ANN001
-                 lift: int) -> list[records.Record]:
+                 lift: int, now: float) -> list[records.Record]:
         """The records as they are now, whole.  Kinds without an epoch carry lifted versions."""
         def marked(kind: str) -> list[str]:
             return [uuid for known, uuid, _epoch, _version in batch if known == kind]
@@ -75,7 +75,7 @@ class Relay:
         bodies = {"server": {uuid: one.server for uuid, one in held.items()},
                   "action": self._store.actions.some(tx, marked("action")),
                   "host": {uuid: self._store.hosts.by_uuid(tx, uuid) for uuid in marked("host")},
-                  "slots": {uuid: self._c.places.slots(tx) for uuid in marked("slots")}}
+                  "slots": {uuid: self._slots(tx, now) for uuid in marked("slots")}}
         found = []
         for kind, uuid, epoch, version in batch:
             body = bodies[kind].get(uuid)
@@ -88,6 +88,10 @@ class Relay:
             found.append(records.Record(kind=kind, uuid=uuid, epoch=epoch, version=version,
                                         **{kind: body}))
         return found
+
+    def _slots(self, tx, now: float) -> records.SlotsRecord:  # noqa: ANN001
+        self._c.places.refresh(tx, now)
+        return self._c.placing.slots.record(tx)
 
     # -- what came of it --------------------------------------------------------------------------
 

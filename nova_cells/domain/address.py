@@ -7,7 +7,7 @@ import msgspec
 
 @typing.dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Address(msgspec.Struct, frozen=True, tag=True):
-    """Base of the four kinds of address."""
+    """Base of the five kinds of address."""
 
 
 class Owner(Address):
@@ -31,5 +31,11 @@ class Host(Address):
 
 class Collector(Address):
     """The API cell's collector, listening on this child's own bus."""
+
+    cell: str
+
+
+class Scheduler(Address):
+    """Any scheduler of this cell, asked by a conductor of the same cell."""
 
     cell: str

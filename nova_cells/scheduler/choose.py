@@ -1,7 +1,6 @@
 """Choose places for a server: filter, weigh, sort.  Pure: propose here, claim elsewhere."""
 
 import collections.abc
-import typing
 
 import msgspec
 
@@ -145,18 +144,3 @@ def no_place(name: str, total: int, left: int) -> errors.NoPlace:
     why = _WHY.get(name, name) if total else "there is none"
     return errors.NoPlace(f"No valid host was found. There are not enough hosts available: {why}.",
                           filter=name, total=total, left=left)
-
-
-class Chooser(typing.Protocol):
-    """What proposes hosts to a conductor: the library below, or the scheduler service."""
-
-    def hosts(self, request: Request, places: collections.abc.Sequence[Place]) -> list[Place]:
-        """Proposals, best first."""
-
-
-class Library:
-    """Chooses in process."""
-
-    def hosts(self, request: Request, places: collections.abc.Sequence[Place]) -> list[Place]:
-        """Proposals, best first.  Raises ``NoPlace``."""
-        return choose(request, places, HOST_FILTERS, spread)

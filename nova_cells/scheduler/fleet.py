@@ -16,7 +16,6 @@ import typing
 
 import msgspec
 
-from nova_cells.domain import errors
 from nova_cells.scheduler import choose, pack
 
 FLIGHT = 5.0                     # seconds that a proposal may take to be claimed
@@ -85,6 +84,10 @@ class Fleet:
     def get(self, key: str) -> choose.Place | None:
         """One host as it was read."""
         return self._places.get(key)
+
+    def all(self) -> list[choose.Place]:
+        """Every host as it was read."""
+        return list(self._places.values())
 
     # -- what is known ---------------------------------------------------------------------------
 
@@ -195,8 +198,7 @@ class Fleet:
             choose.choose(request, [level.place for make in self._makes.values()
                                     for level in make.levels.values()],
                           choose.HOST_FILTERS, choose.spread, count)
-        return choose.choose(request, list(self._places.values()), choose.HOST_FILTERS,
-                             choose.spread, count)
+        return choose.choose(request, self.all(), choose.HOST_FILTERS, choose.spread, count)
 
     def _named(self, request: choose.Request, count: int) -> list[choose.Place]:
         names = request.only or {request.forced}

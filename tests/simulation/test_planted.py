@@ -124,9 +124,9 @@ ACCEPT = placing.Placing._accept
 
 
 @bug(placing.Placing, "_accept")
-def boot_without_confirmation(self, tx, message, now):  # noqa: ANN001, ANN201
+def boot_without_confirmation(self, tx, message, host, now):  # noqa: ANN001, ANN201
     """The guest is made as soon as the offer is accepted."""
-    ACCEPT(self, tx, message, now)
+    ACCEPT(self, tx, message, host, now)
     held = self._store.servers.get(tx, message.server)
     self.sent_early = self.confirmed(tx, held, now)
 

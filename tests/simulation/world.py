@@ -7,7 +7,9 @@ import random
 import uuid as uuids
 
 from nova_cells import seal
-from nova_cells.domain import effects
+from nova_cells.conductor import proposing
+from nova_cells.db.cell import places as known
+from nova_cells.domain import effects, selection
 from nova_cells.scheduler import choose
 
 #: Seconds between two idle ticks of a job.  What matters is that they come in any order; whatever
@@ -79,15 +81,21 @@ class Node:
         return self.service.handle(message, now + self.skew)
 
 
-class Forgetful(choose.Library):
+class Forgetful(proposing.Library):
     """Proposes from an old snapshot now and then, as a scheduler of its own would."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._old: list[choose.Place] = []
+        self._old: list[tuple[choose.Place, selection.Proposal]] = []
 
-    def hosts(self, request: choose.Request,
-              places: collections.abc.Sequence[choose.Place]) -> list[choose.Place]:
+    def propose(self, places: known.Places, server: str, request: choose.Request,
+                now: float) -> list[selection.Proposal]:
         """Proposals; what commits them must notice that they are stale."""
-        old, self._old = self._old, list(places)
-        return super().hosts(request, old if old and self._rng.random() < 0.3 else places)
+        places.look(now)
+        old, self._old = self._old, [(place, proposing.proposal(places, place))
+                                     for place in places.fleet.all()]
+        if not old or self._rng.random() >= 0.3:
+            return self.choose(places, server, request, now)
+        proposals = {place.key: proposal for place, proposal in old}
+        return [proposals[place.key] for place in choose.choose(
+            request, [place for place, _proposal in old], choose.HOST_FILTERS, choose.spread)]

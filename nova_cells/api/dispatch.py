@@ -17,9 +17,9 @@ import orjson
 import webob
 
 from nova_cells.api import body as bodies
-from nova_cells.api import catalogue, faults, identity, microversion
+from nova_cells.api import catalogue, counting, faults, identity, microversion
 from nova_cells.api import request as requests
-from nova_cells.db import engine
+from nova_cells.db import again, engine
 from nova_cells.domain import errors
 
 LOG = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class Application:
         if found is None:
             raise errors.NotFound("The resource could not be found.")
         entry, request.args = found
+        environ[counting.ROUTE] = entry.template
         method = environ["REQUEST_METHOD"]
         offered = entry.offered(method)
         if method in _WITH_BODY:
@@ -86,7 +87,7 @@ class Application:
         self._check(request, action, legacy)
         if action.policy:
             request.authorize(action.policy)
-        answer = action.handler(request)
+        answer = again.answer(action.handler, request)
         if action.reply:
             answer = action.reply(request, answer)
         return self._reply(action, answer)

@@ -13,6 +13,7 @@ import orjson
 from oslo_config import cfg
 from oslo_context import context as oslo_context
 
+from nova_cells import context as contexts
 from nova_cells.api import faults
 from nova_cells.api import policy as policies
 from nova_cells.domain import errors
@@ -49,7 +50,7 @@ class Keystone:
         if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
             return _unauthorized(start_response, "The request you have made requires "
                                                  "authentication.")
-        who = oslo_context.RequestContext.from_environ(
+        who = contexts.Asker.from_environ(
             environ, request_id=environ.get("openstack.request_id"),
             global_request_id=environ.get("openstack.global_request_id"))
         if not who.user_id or not who.project_id:
@@ -71,7 +72,7 @@ class NoAuth:
         user, _, project = token.partition(":")
         if not user or not token.isprintable() or len(token) > 255:
             return _unauthorized(start_response, "Send X-Auth-Token: user:project.")
-        who = oslo_context.RequestContext(
+        who = contexts.Asker(
             user_id=user, project_id=project or user, roles=list(_ROLES[user == "admin"]),
             auth_token=token, request_id=environ.get("openstack.request_id"),
             global_request_id=environ.get("openstack.global_request_id"))

@@ -18,7 +18,7 @@ from oslo_middleware import healthcheck as oslo_healthcheck
 from oslo_middleware import http_proxy_to_wsgi
 from oslo_middleware import request_id as oslo_request_id
 
-from nova_cells.api import faults, identity, tokens
+from nova_cells.api import counting, faults, identity, probes, tokens
 from nova_cells.api import versions as version_documents
 from nova_cells.domain import errors
 
@@ -51,10 +51,14 @@ def by_path(loader: typing.Any, _global: dict, **parts: str) -> Wsgi:
     health, versions, compute = (loader.get_app(parts[name])
                                  for name in ("healthcheck", "versions", "compute"))
 
+    probe = probes.Application(_services())
+
     def choose(environ: dict, start_response: typing.Callable) -> typing.Any:
         path = environ.get("PATH_INFO", "")
         if path.startswith(("/v2.1/", "/v2/")) and path not in ("/v2.1/", "/v2/"):
             return compute(environ, start_response)
+        if path in probes.PATHS:
+            return probe(environ, start_response)
         return (health if path == "/healthcheck" else versions)(environ, start_response)
     return choose
 
@@ -68,7 +72,7 @@ def by_strategy(loader: typing.Any, _global: dict, **pipelines: str) -> Wsgi:
     stacked = loader.get_app(application)
     for name in reversed(filters):
         stacked = loader.get_filter(name)(stacked)
-    return stacked
+    return counting.Counted(stacked)
 
 
 def osapi(_global: dict, **_local: str) -> Wsgi:

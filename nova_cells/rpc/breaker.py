@@ -23,6 +23,7 @@ class Breaker:
         self._failed = 0
         self._open_until: float | None = None
         self._trying = False
+        self.told: collections.abc.Callable[[str], None] = lambda state: None    # of each change
 
     @property
     def state(self) -> str:
@@ -39,12 +40,15 @@ class Breaker:
             if state == "open" or self._trying:
                 return False
             self._trying = True
+            self.told("half-open")
             return True
 
     def succeeded(self) -> None:
         """The caller was answered."""
         with self._lock:
             self._failed = 0
+            if self._open_until is not None:
+                self.told("closed")
             self._open_until = None
             self._trying = False
 
@@ -54,6 +58,7 @@ class Breaker:
             self._failed += 1
             if self._trying or self._failed >= self._limit:
                 self._open_until = self._now() + self._pause
+                self.told("open")
             self._trying = False
 
     def abandoned(self) -> None:

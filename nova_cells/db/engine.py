@@ -69,8 +69,10 @@ def _sqlite(url: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if connection.get_execution_options().get("write", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:                            # takes no lock yet, so it need not be watched
+            connection.connection.driver_connection.execute("BEGIN")
 
     return engine
 
@@ -84,7 +86,6 @@ class Database:
             self.engine = connect(url, **pool_options)
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
             raise Unusable(f"the database URL is not usable: {error}") from None
-        self._reading = self.engine.execution_options(write=False)
         self._writing = self.engine.execution_options(write=True)
         self._turn = threading.RLock() if url.startswith("sqlite") else None
         _opened.add(self)
@@ -92,7 +93,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> collections.abc.Iterator[sa.Connection]:
         """A transaction that only reads."""
-        with self._reading.begin() as connection:
+        with self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ line ever holds what a message carries beside those.
 
 import collections.abc
 import contextlib
+import importlib.metadata
 import logging
 import typing
 
@@ -16,6 +17,7 @@ from oslo_config import cfg
 from oslo_context import context
 from oslo_log import log
 
+from nova_cells import metrics
 from nova_cells.domain import commands
 
 FORMAT = ("%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s "
@@ -107,27 +109,41 @@ def on_behalf(request_id: str, **words: object) -> collections.abc.Iterator[None
 
 # -- lines ----------------------------------------------------------------------------------------
 
+_SHOWN = ("cell", "host", "server", "verb", "version")
 _process = Place()
 _idle = Work(_process)
 
 
 def start_log(conf: cfg.ConfigOpts, service: str, cell: str = "", host: str = "") -> None:
     """Set the log up as [DEFAULT] says, each line with its request and its place.  ``service`` is
-    what this process is; a runner inside it may say something nearer."""
+    what this process is, also in its figures; a runner inside it may say something nearer."""
     global _process, _idle
     _process = Place(service, cell, host)
     _idle = Work(_process)
+    metrics.identify(service, _version(), cell, host)
     conf.set_default("logging_context_format_string", FORMAT)
     log.setup(conf, "nova-cells")
     for handler in logging.getLogger().handlers:
         handler.addFilter(_place)
 
 
+def _version() -> str:
+    try:
+        return importlib.metadata.version("nova-cells")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def _place(record: logging.LogRecord) -> bool:
     """Lines that nobody's context belongs to are the process's own."""
     known = record.__dict__.get("context") or context.get_current()
     if not isinstance(known, Work | Asker):
-        record.context = Work(_process, None, getattr(known, "request_id", None) or "")
+        known = record.context = Work(_process, None, getattr(known, "request_id", None) or "")
+    values = known.get_logging_values()
+    said = str(record.msg)               # a line that names its server says it once
+    record.where = " ".join([values["service"], *(
+        f"{name}={values[name]}" for name in _SHOWN
+        if values.get(name) not in ("", None) and f"{name}=" not in said)])
     return True
 
 
@@ -141,8 +157,5 @@ def _words(message: object) -> dict[str, object]:
 
 
 def _values(place: Place, request_id: str | None, words: dict[str, object]) -> dict[str, object]:
-    where = [place.service]
-    named = {"cell": place.cell, "host": place.host, **words}
-    where += [f"{name}={value}" for name, value in named.items() if value not in ("", None)]
-    return {"request_id": request_id or NOBODY, "service": place.service, **named,
-            "where": " ".join(where)}
+    return {"request_id": request_id or NOBODY, "service": place.service, "cell": place.cell,
+            "host": place.host or _process.host, **words}

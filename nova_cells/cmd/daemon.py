@@ -77,6 +77,7 @@ def configure(name: str, files: list[str], debug: bool = False):
     from oslo_log import log
 
     from nova_cells import conf as confs
+    from nova_cells import context
 
     files = files or confs.found_files()
     if not files:
@@ -85,7 +86,7 @@ def configure(name: str, files: list[str], debug: bool = False):
     conf = confs.new(files=files, overrides={"DEFAULT": {"debug": True}} if debug else None,
                      prog=name)
     try:
-        log.setup(conf, "nova-cells")
+        context.start_log(conf, name.removeprefix("nova-cells-"), conf.cell.name or "", conf.host)
         logging.getLogger("alembic").setLevel(logging.WARNING)
     except (OSError, log.LogConfigError) as error:
         raise errors.Invalid(f"the log cannot be written: {error}") from None

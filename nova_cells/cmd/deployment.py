@@ -9,6 +9,7 @@ way round.  Everything that must survive is in the databases, so kill -9 at any 
 import time
 
 from nova_cells import clock as clocks
+from nova_cells import metrics
 from nova_cells.cmd import apicell, cellbus, childcell, web, webapp
 from nova_cells.conf import standalone as options
 from nova_cells.domain import errors
@@ -32,6 +33,7 @@ class Deployment:
         self.took = 0.0
         self._api: apicell.ApiCell | None = None
         self._web: web.WebServer | None = None
+        self._metrics: metrics.Server | None = None
         self._cells: list[childcell.ChildCell] = []
         self._started: list[childcell.ChildCell] = []
 
@@ -65,11 +67,17 @@ class Deployment:
                                   self._ids, room)
         self._web = web.WebServer(application, listening, self._conf.standalone.threads)
         self._web.start()
+        self._metrics = metrics.serve(self._conf, "standalone", {
+            "view": metrics.answers(self._api.view.ping),
+            **{f"cell {cell.plan.name}": metrics.answers(cell.store.ping)
+               for cell in self._started}})
         self.took = time.monotonic() - begin
 
     def stop(self, patience: float) -> bool:
         """The other way round; whether all work under way ended in time."""
         end = time.monotonic() + patience
+        if self._metrics is not None:
+            self._metrics.stop()
         ended = self._web.stop(patience) if self._web else True
 
         def left() -> float:

@@ -134,6 +134,8 @@ def _start_log(conf) -> str | None:
 
     from oslo_log import log
 
+    from nova_cells import context
+
     file = None
     if not (conf.log_file or conf.log_dir or conf.use_stderr or conf.use_syslog
             or conf.use_journal or conf.log_config_append):
@@ -141,7 +143,7 @@ def _start_log(conf) -> str | None:
         conf.set_default("log_file", file)
     try:
         os.makedirs(conf.state_path, mode=0o700, exist_ok=True)
-        log.setup(conf, "nova-cells")
+        context.start_log(conf, "standalone", host=conf.host)
         logging.getLogger("alembic").setLevel(logging.WARNING)
     except (OSError, log.LogConfigError) as error:
         raise errors.Invalid(f"the log cannot be written: {error}; name another state directory "

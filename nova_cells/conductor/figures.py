@@ -22,9 +22,9 @@ def read(conductor, now: float) -> collections.abc.Iterator[instruments.Sample]:
     yield instruments.OUTBOX, (cell,), outbox.count
     yield (instruments.OUTBOX_AGE, (cell,),
            0.0 if outbox.since is None else max(0.0, now - outbox.since))
-    for verb in lifecycle.VERBS:
-        yield instruments.OPERATIONS, (cell, verb), open_verbs.get(verb, 0)
-        yield instruments.LATE, (cell, verb), late.get(verb, 0)
+    for verb, count in open_verbs.items():
+        yield instruments.OPERATIONS, (cell, verb), count
+    yield instruments.LATE, (cell,), sum(late.values())
     for state, up in (("up", True), ("down", False)):
         yield instruments.HOSTS, (cell, state), hosts.get(up, 0)
     yield instruments.POOL, (f"cell {cell}",), store.in_use()

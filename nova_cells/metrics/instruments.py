@@ -177,7 +177,7 @@ OPERATIONS = Instrument(
 LATE = Instrument(
     "nova_cells_operations_late", "gauge",
     "Verbs that are older than their deadline; the watchdog should have ended them.",
-    ("cell", "verb"), read=True)
+    ("cell",), read=True)
 HOSTS = Instrument(
     "nova_cells_hosts", "gauge", "Hosts of a cell, by state: up, down.", ("cell", "state"),
     read=True)

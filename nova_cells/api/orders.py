@@ -11,12 +11,13 @@ import logging
 
 import msgspec
 
+from nova_cells.db import again
 from nova_cells.domain import address as addresses
 from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle
 from nova_cells.domain import server as model
+from nova_cells.domain.boot import Sealed
 
 LOG = logging.getLogger(__name__)
-TRIES = 8                        # swaps lost in a row before the caller is told
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +69,10 @@ class Orders:
 
     def boot(self, asked: Asked, now: float) -> Accepted:
         """Quota, rows and offers in one transaction behind the project's guard row (T11)."""
+        return again.decide(self._boot, asked, self.view.seal.close_secrets(asked.secrets), now)
+
+    def _boot(self, asked: Asked, sealed: Sealed, now: float) -> Accepted:
         first = asked.records[0]
-        sealed = self.view.seal.close_secrets(asked.secrets)
         servers: list[model.Server] = []
         casts: list[effects.Effect] = []
         with self.view.write() as tx:
@@ -161,17 +164,15 @@ class Orders:
     def delete(self, uuid: str, origin: commands.Origin, now: float,
                force: bool = False) -> Order | None:
         """Delete.  None when it was carried out here, for the server is in no cell."""
-        for _attempt in range(TRIES):
+        def once() -> Order | None:
             row, server = self._find(uuid)
             if row.placed:
                 return self._to_cell(row, commands.Delete, origin, force=force)
-            try:
-                with self.view.write() as tx:
-                    if self.view.placing.withdraw(tx, server, origin, self.ids.uuid(), now):
-                        return None
-            except errors.Stale:
-                continue
-        raise errors.Conflict(f"Instance {uuid} changes too often just now; try again")
+            with self.view.write() as tx:
+                if not self.view.placing.withdraw(tx, server, origin, self.ids.uuid(), now):
+                    raise errors.Stale("it was just confirmed")
+            return None
+        return self._settled(uuid, once)
 
     # -- carrying out -----------------------------------------------------------------------
 
@@ -192,6 +193,9 @@ class Orders:
         try:
             self.check_up(order)
             answer = client.call(order.to, order.command, budget)
+            if deleting and isinstance(answer, errors.Failure) \
+                    and answer.family == errors.CellDown.family:     # it cannot just now
+                raise errors.CellDown(answer.message)
         except errors.CellDown:
             self.lost(order, clock.time())
             return None
@@ -211,10 +215,13 @@ class Orders:
         if isinstance(answer, errors.Failure):
             errors.raise_failure(answer)
         if isinstance(answer, commands.Done) and answer.record is not None:
-            with self.view.write() as tx:
-                self.view.servers.apply(tx, answer.record, order.to.cell, now)
+            again.decide(self._apply, answer.record, order.to.cell, now)
             return answer.record
         return answer if isinstance(answer, commands.Text) else None
+
+    def _apply(self, record: model.Server, cell: str, now: float) -> None:
+        with self.view.write() as tx:
+            self.view.servers.apply(tx, record, cell, now)
 
     def lost(self, order: Order, now: float) -> None:
         """The cell did not answer.  A delete is kept for it; anything else is the caller's to
@@ -224,9 +231,12 @@ class Orders:
             raise errors.CellDown(
                 f"The cell of instance {command.server} does not answer just now. The request "
                 f"may or may not have been carried out; look, and try again later")
+        again.decide(self._keep, command, order.to.cell, now)
+
+    def _keep(self, command: commands.Delete, cell: str, now: float) -> None:
         with self.view.write() as tx:
-            self.view.intents.keep(tx, command.server, order.to.cell, command.epoch,
-                                   command.op, command.origin, now)
+            self.view.intents.keep(tx, command.server, cell, command.epoch, command.op,
+                                   command.origin, now)
             self.view.servers.show_deleting(tx, command.server, now)
 
     # -- either here or there -----------------------------------------------------------------
@@ -246,17 +256,24 @@ class Orders:
     def _either(self, uuid: str, change: collections.abc.Callable[[model.Server], model.Server],
                 kind: type, origin: commands.Origin, now: float, **fields: object) -> Order:
         """A change of what is shown: ordered from the cell, or made here while there is none."""
-        for _attempt in range(TRIES):
+        def once() -> Order:
             row, server = self._find(uuid)
             if row.placed:
                 return self._to_cell(row, kind, origin, **fields)
             with self.view.write() as tx:
-                changed = change(server)
-                done, casts = self.view.placing.change(tx, server, changed, now)
-                if done:
-                    record = self.view.servers.record(tx, uuid)
-                    return Order(record=record, casts=tuple(casts))
-        raise errors.Conflict(f"Instance {uuid} changes too often just now; try again")
+                done, casts = self.view.placing.change(tx, server, change(server), now)
+                if not done:
+                    raise errors.Stale("somebody was faster")
+                record = self.view.servers.record(tx, uuid)
+            return Order(record=record, casts=tuple(casts))
+        return self._settled(uuid, once)
+
+    def _settled(self, uuid: str, once: collections.abc.Callable):  # noqa: ANN202
+        try:
+            return again.decide(once)
+        except errors.Stale:
+            raise errors.Conflict(
+                f"Instance {uuid} changes too often just now; try again") from None
 
 
 UNPACK = codec.Unpacker(model.Server)

@@ -9,7 +9,8 @@ import logging
 import msgspec
 
 from nova_cells.collector import figures, healing, uploads
-from nova_cells.domain import address, commands, effects, records
+from nova_cells.db import again, engine
+from nova_cells.domain import address, commands, effects, errors, records
 
 LOG = logging.getLogger(__name__)
 
@@ -51,7 +52,17 @@ class Collector:
 
     def handle(self, message: msgspec.Struct, now: float,
                sender: str | None = None) -> list[effects.Effect]:
-        """One message from a child (``sender``) or one tick of ours."""
+        """One message from a child (``sender``) or one tick of ours.  Decided again from the top
+        when the database took it back; ``CellDown`` when the database does not answer."""
+        try:
+            return again.decide(self._handle, message, now, sender)
+        except engine.UNAVAILABLE as problem:
+            LOG.warning("%s was not handled: the view database does not answer: %s",
+                        type(message).__name__, str(problem).partition("\n")[0])
+            raise errors.CellDown("The view database does not answer just now.") from None
+
+    def _handle(self, message: msgspec.Struct, now: float,
+                sender: str | None) -> list[effects.Effect]:
         if isinstance(message, effects.Tick):
             return self._tick(message.job, now)
         if sender is None:
@@ -73,6 +84,8 @@ class Collector:
                 return self.healing.compare(message, sender, now)
             case commands.Resynced():
                 return self.healing.resynced(message, sender, now)
+            case records.HostSettled():
+                return self.healing.host_settled(message, sender, now)
             case commands.Verified():
                 return self.healing.verified(message, sender, now)
         LOG.warning("cell=%s sent a %s, which a collector does not take", sender,
@@ -99,17 +112,20 @@ class Collector:
         with self.view.read() as tx:
             due = self.view.offers.due(tx, now)
         for offer in due:
-            with self.view.write() as tx:
-                moved: list[effects.Effect] = []
-                if now - offer.created_at > self.settings.offer_patience * (1 + len(offer.tried)):
-                    moved = self.view.placing.move_on(tx, offer, now)
-                if not moved:
-                    self.view.offers.sent(tx, offer, now)
-                    record = self.view.servers.record(tx, offer.server)
-                    if record is not None and record.epoch == offer.epoch:
-                        moved = [effects.Cast(address.Cell(offer.cell), offer.message(record))]
-                sent += moved
+            sent += again.decide(self._resend_one, offer, now)
         return sent
+
+    def _resend_one(self, offer, now: float) -> list[effects.Effect]:  # noqa: ANN001
+        with self.view.write() as tx:
+            moved: list[effects.Effect] = []
+            if now - offer.created_at > self.settings.offer_patience * (1 + len(offer.tried)):
+                moved = self.view.placing.move_on(tx, offer, now)
+            if not moved:
+                self.view.offers.sent(tx, offer, now)
+                record = self.view.servers.record(tx, offer.server)
+                if record is not None and record.epoch == offer.epoch:
+                    moved = [effects.Cast(address.Cell(offer.cell), offer.message(record))]
+        return moved
 
     # -- ticks ----------------------------------------------------------------------------------
 

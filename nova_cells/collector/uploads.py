@@ -9,6 +9,14 @@ from nova_cells.metrics import instruments
 LOG = logging.getLogger(__name__)
 
 
+# An action is kept only of a server that is the sender's, so that is settled before.
+_KINDS = {"server": 0, "action": 1}
+
+
+def _order(record: records.Record) -> tuple[int, str, int, int]:
+    return _KINDS.get(record.kind, len(_KINDS)), record.uuid, record.epoch, record.version
+
+
 class Uploads:
     """One upload at a time, one transaction each."""
 
@@ -36,7 +44,7 @@ class Uploads:
                 held = self._apply(tx, upload, sender, now, cell.resyncing)
                 acks = records.Acks(batch=upload.batch, acks=tuple(
                     self._one(tx, record, sender, now, cell.resyncing, held.get(record.uuid))
-                    for record in upload.records))
+                    for record in sorted(upload.records, key=_order)))      # no deadlocks
         return acks
 
     def _halted(self, tx, upload: records.Upload, sender: str,

@@ -20,6 +20,7 @@ from nova_cells.conductor import (
     watchdog,
 )
 from nova_cells.conductor import figures as cell_figures
+from nova_cells.db import engine
 from nova_cells.domain import commands, effects, errors, records, tasks
 
 LOG = logging.getLogger(__name__)
@@ -75,7 +76,12 @@ class Conductor:
                 return self._handle(message, now)
             except (errors.Stale, db_exc.DBDeadlock, db_exc.DBDuplicateEntry) as problem:
                 LOG.info("%s lost a race and is decided again: %s", type(message).__name__,
-                         problem)
+                         str(problem).partition("\n")[0])
+            except engine.UNAVAILABLE as problem:
+                LOG.warning("%s was not handled: the cell's database does not answer: %s",
+                            type(message).__name__, str(problem).partition("\n")[0])
+                raise errors.CellDown("The cell's database does not answer just now; try again "
+                                      "later.") from None
         raise errors.Conflict("too many changes at once; try again")
 
     def _handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:

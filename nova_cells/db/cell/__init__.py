@@ -7,7 +7,7 @@ Methods take ``tx``, a connection inside ``CellStore.read()`` or ``CellStore.wri
 
 import typing
 
-from nova_cells.db import engine
+from nova_cells.db import again, engine
 from nova_cells.db.cell import hosts, identity, outbox, resources, servers, tables
 
 
@@ -35,5 +35,7 @@ class CellStore(engine.Database):
     def identity(self, name: str, uuid: typing.Callable[[], str] | None = None
                  ) -> identity.Identity:
         """Who this cell is; made the first time."""
-        with self.write() as tx:
-            return self.facts.ensure(tx, name, uuid or identity.fresh_uuid)
+        def once() -> identity.Identity:
+            with self.write() as tx:
+                return self.facts.ensure(tx, name, uuid or identity.fresh_uuid)
+        return again.decide(once)

@@ -46,7 +46,7 @@ class Facts:
 
     def ensure(self, tx: sa.Connection, name: str,
                uuid: typing.Callable[[], str]) -> Identity:
-        """The row, made if missing."""
+        """The row, made if missing; by whoever is first."""
         if tx.execute(sa.select(t.c.id)).first() is None:
             tx.execute(sa.insert(t).values(
                 id=1, uuid=uuid(), name=name, incarnation=uuid(), lift=0, slots=0, catalogue=0))

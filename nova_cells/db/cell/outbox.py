@@ -21,6 +21,13 @@ _OLDEST = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
     t.c.marked_at, t.c.kind, t.c.uuid).limit(sa.bindparam("most"))
 
 
+_ORDER = {"server": 0, "action": 1, "host": 2, "slots": 3}   # as changes mark them: no deadlocks
+
+
+def _order(mark: tuple[str, str, int, int]) -> tuple[int, str]:
+    return _ORDER.get(mark[0], len(_ORDER)), mark[1]
+
+
 class Outbox:
     """The marks."""
 
@@ -40,6 +47,7 @@ class Outbox:
                  now: float) -> None:
         """``mark`` for many (uuid, epoch, version): the old marks go, for new ones say more."""
         if stamps:
+            stamps = sorted(stamps)              # one order: no deadlocks
             tx.execute(_GONE, [{"of_kind": kind, "of_uuid": uuid} for uuid, _e, _v in stamps])
             tx.execute(_FIRST, [{"kind": kind, "uuid": uuid, "epoch": epoch, "version": version,
                                  "marked_at": now} for uuid, epoch, version in stamps])
@@ -50,7 +58,7 @@ class Outbox:
         if arrived:
             tx.execute(_ARRIVED, [
                 {"of_kind": kind, "of_uuid": uuid, "to_epoch": epoch, "to_version": version}
-                for kind, uuid, epoch, version in arrived])
+                for kind, uuid, epoch, version in sorted(arrived, key=_order)])
 
     def drop(self, tx: sa.Connection, kind: str, uuid: str) -> None:
         """The record itself is gone."""

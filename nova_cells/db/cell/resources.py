@@ -22,6 +22,8 @@ _SWAP = sa.update(p).where(p.c.uuid == sa.bindparam("of_uuid"),
                                generation=p.c.generation + 1)
 _TOUCH = sa.update(p).where(p.c.uuid == sa.bindparam("of_uuid")).values(
     generation=p.c.generation + 1)
+_MOVE = sa.update(p).where(p.c.uuid == sa.bindparam("of_uuid")).values(
+    generation=p.c.generation + 1)
 _ALLOCATE = sa.insert(a)
 
 
@@ -111,11 +113,12 @@ class Resources:
         mine = a.c.server == server
         if role is not None:
             mine &= a.c.role == role
-        held = sa.select(a.c.provider).where(mine)
-        moved = tx.execute(sa.update(p).where(p.c.uuid.in_(held)).values(
-            generation=p.c.generation + 1)).rowcount
-        tx.execute(sa.delete(a).where(mine))
-        return bool(moved)
+        # Named one by one and in one order: an update by a subquery visits, and locks, every
+        # provider of the cell on MariaDB.
+        held = tx.execute(sa.select(a.c.provider).where(mine).distinct()).scalars()
+        for provider in sorted(held):
+            tx.execute(_MOVE, {"of_uuid": provider})
+        return bool(tx.execute(sa.delete(a).where(mine)).rowcount)
 
     def holders(self, tx: sa.Connection) -> dict[str, set[str]]:
         """server -> names of the hosts that it holds something of (for checks)."""

@@ -174,7 +174,11 @@ class Servers:
                                version=max(version, held.version) + MARGIN)
         if held.server.verb is not None:
             lifted = model.replace(lifted, ticket=lifted.version)
-        tx.execute(sa.update(t).where(t.c.uuid == uuid).values(**_columns(lifted), due_at=now))
+        result = tx.execute(sa.update(t).where(
+            t.c.uuid == uuid, t.c.epoch == held.epoch, t.c.version == held.version).values(
+                **_columns(lifted), due_at=now))
+        if not engine.swapped(result):
+            raise errors.Stale(f"server {uuid} changed meanwhile")
         self._outbox.mark(tx, "server", uuid, lifted.epoch, lifted.version, now)
         return True
 
@@ -185,7 +189,8 @@ class Servers:
             t.c.rest == "deleted", t.c.deleted_at < before,
             t.c.uuid.not_in(waiting)).limit(limit))]
         if old:
-            tx.execute(sa.delete(t).where(t.c.uuid.in_(old)))
+            tx.execute(sa.delete(t).where(t.c.uuid.in_(old), t.c.rest == "deleted",
+                                          t.c.deleted_at < before))
             tx.execute(sa.delete(tables.actions).where(tables.actions.c.server.in_(old)))
         return len(old)
 

@@ -115,7 +115,7 @@ class Placing:
         if moved is None:
             return []
         server = model.replace(server, epoch=moved.epoch, version=0)
-        self.servers.own(tx, server, now, expected=offer.epoch)
+        self._own(tx, server, now, offer.epoch)
         if cell != offer.cell:
             self.intents.keep(tx, server.uuid, offer.cell, offer.epoch, offer.op, offer.origin,
                               now, first=1.0)
@@ -125,7 +125,7 @@ class Placing:
                  why: str, now: float) -> None:
         if self.offers.close(tx, offer.server, offer.epoch):
             failed = self._nowhere(model.replace(server, epoch=offer.epoch + 1), why, now)
-            self.servers.own(tx, failed, now, expected=offer.epoch)
+            self._own(tx, failed, now, offer.epoch)
             self._keep(tx, self._action(failed, offer.origin, offer.op, now, failed=why))
 
     # -- an unplaced server is the API cell's -------------------------------------------------
@@ -144,7 +144,7 @@ class Placing:
         moved = self.offers.move(tx, offer, offer.cell, offer.tried, now)
         if moved is None:
             return False, []
-        self.servers.own(tx, changed, now, expected=server.epoch)
+        self._own(tx, changed, now, server.epoch)
         return True, [effects.Cast(address.Cell(moved.cell), moved.message(changed))]
 
     def withdraw(self, tx: sa.Connection, server: model.Server, origin: commands.Origin,
@@ -157,8 +157,7 @@ class Placing:
             return False
         deleted = lifecycle.finish(lifecycle.begin(server, "delete", now), now)
         deleted = model.replace(deleted, epoch=server.epoch + 1, version=0)
-        if not self.servers.own(tx, deleted, now, expected=server.epoch):
-            raise errors.Stale("the server changed meanwhile")
+        self._own(tx, deleted, now, server.epoch)
         if offer is not None:
             self.intents.keep(tx, server.uuid, offer.cell, offer.epoch, op, origin, now)
         self._keep(tx, self._action(deleted, origin, op, now, action="delete", done=True))
@@ -170,6 +169,11 @@ class Placing:
         """In error, with a fault that its owner can read."""
         fault = model.Fault(code=NO_VALID_HOST, message=why, created_at=now)
         return model.replace(lifecycle.fail(server, now, fault), version=0)
+
+    def _own(self, tx: sa.Connection, server: model.Server, now: float, expected: int) -> None:
+        """The row follows its offer, or nothing of this transaction is true."""
+        if not self.servers.own(tx, server, now, expected=expected):
+            raise errors.Stale(f"the server {server.uuid} changed meanwhile")
 
     def _keep(self, tx: sa.Connection, record: commands.ActionRecord) -> None:
         self.records.keep_action(tx, record, record.version)

@@ -111,13 +111,20 @@ class Servers:
         ``holding`` has it."""
         if not servers:
             return {}
-        tx.execute(_APPLY, [{**_stamp(server, cell), **columns(server, now)}
-                            for server in servers])
-        held = self.holdings(tx, [server.uuid for server in servers])
-        self._index(tx, [server for server in servers if server.uuid in held
-                         and (cell, True, *server.stamp) == (
-                             held[server.uuid].cell, held[server.uuid].placed,
-                             held[server.uuid].epoch, held[server.uuid].version)])
+        values = [{**_stamp(server, cell), **columns(server, now)} for server in servers]
+        if tx.dialect.name == "sqlite":
+            tx.execute(_APPLY, values)
+            held = self.holdings(tx, [server.uuid for server in servers])
+            taken = [server for server in servers if server.uuid in held
+                     and (cell, True, *server.stamp) == (
+                         held[server.uuid].cell, held[server.uuid].placed,
+                         held[server.uuid].epoch, held[server.uuid].version)]
+        else:
+            # Others write at the same time: only who swapped the row may touch what hangs on it.
+            taken = [server for server, value in zip(servers, values, strict=True)
+                     if engine.swapped(tx.execute(_APPLY, value))]
+            held = self.holdings(tx, [server.uuid for server in servers])
+        self._index(tx, taken)
         return held
 
     def place(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> None:

@@ -13,7 +13,8 @@ from benchmarks import facts, measure
 
 #: Name -> module and function.
 SUITES = {
-    "lists": ("lists", "reading"), "growth": ("lists", "growth"), "posts": ("boots", "posts"),
+    "lists": ("lists", "reading"), "tokens": ("lists", "tokens"),
+    "growth": ("lists", "growth"), "posts": ("boots", "posts"),
     "boots": ("boots", "boots"), "counts": ("boots", "counts"), "sync": ("sync", "sync"),
     "heal": ("sync", "heal"), "memory": ("process", "memory"), "imports": ("process", "imports"),
 }

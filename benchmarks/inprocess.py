@@ -72,11 +72,16 @@ def put(view: views.View, servers: typing.Iterable[model.Server]) -> None:
 class Api:
     """The application over ``count`` servers of the project, and a tenth as many of others."""
 
-    def __init__(self, count: int = 0, cells: int = 1) -> None:
+    def __init__(self, count: int = 0, cells: int = 1, settings: str = "",
+                 **api: typing.Any) -> None:
+        """``settings``: lines of a configuration file; ``api``: options of that group."""
         self.directory = tempfile.mkdtemp(prefix="nova-cells-bench-")
-        self.conf = conf.new(files=[], prog="benchmarks", overrides={
+        file = os.path.join(self.directory, "nova-cells.conf")
+        with open(file, "w") as written:
+            written.write(settings)
+        self.conf = conf.new(files=[file], prog="benchmarks", overrides={
             "DEFAULT": {"state_path": self.directory, "compute_driver": "fake"},
-            "api": {"auth_strategy": "noauth2"}, "glance": {"source": "fake"}})
+            "api": {"auth_strategy": "noauth2", **api}, "glance": {"source": "fake"}})
         url = f"sqlite:///{os.path.join(self.directory, 'view.sqlite')}"
         self.view = views.View(url, seal=seal.Seal.at(os.path.join(self.directory, "view.key")))
         migrations.upgrade("view", url)

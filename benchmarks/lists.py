@@ -2,12 +2,21 @@
 
 """Reading: lists, polls, one server; and how a page grows with cells and with rows."""
 
+import contextlib
 import datetime
+import importlib.util
+import shutil
+import socket
+import subprocess
+import time
 import typing
 
 import orjson
 
-from benchmarks import inprocess, measure
+from benchmarks import inprocess, keystone, measure
+
+GOOD = "gAAAAABo" + "x" * 175            # as long as a real one
+POLL = "/servers/detail?changes-since=2999-01-01T00:00:00Z"
 
 
 def reading(quick: bool) -> typing.Iterator[measure.Row]:
@@ -61,6 +70,54 @@ def growth(quick: bool) -> typing.Iterator[measure.Row]:
                         f"/servers/detail?limit=100&marker={marker}", "2.1", seconds)
     finally:
         api.close()
+
+
+def tokens(quick: bool) -> typing.Iterator[measure.Row]:
+    """The same with keystonemiddleware before it: asked each time, and remembered by us."""
+    seconds = 0.3 if quick else 1.5
+    with keystone.running() as identity, memcached() as (store, line):
+        identity.tokens[GOOD] = keystone.body("bench", inprocess.PROJECT, ["member", "reader"])
+        for name, remembered in (("asked each time", 0), ("remembered", 10)):
+            api = inprocess.Api(2000, settings=identity.settings + line, auth_strategy="keystone",
+                                token_cache_time=remembered)
+            try:
+                one = api.json("/servers?limit=1", token=GOOD)["servers"][0]["id"]
+                for case, path in (("show", f"/servers/{one}"),
+                                   ("detail 20 rows", "/servers/detail?limit=20"),
+                                   ("changes-since poll, nothing new", POLL)):
+                    yield {**_case(api, f"{case}, tokens {name}", path, "2.1", seconds,
+                                   token=GOOD), "store": store}
+            finally:
+                api.close()
+
+
+@contextlib.contextmanager
+def memcached() -> typing.Iterator[tuple[str, str]]:
+    """A memcached of our own, and the line of configuration that names it; without one
+    keystonemiddleware keeps its store, which is deprecated, in the process."""
+    program = shutil.which("memcached")
+    if program is None or importlib.util.find_spec("memcache") is None:
+        yield "in the process", ""
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([program, "-l", "127.0.0.1", "-p", str(port), "-U", "0",
+                                "-u", "nobody"])
+    try:
+        end = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+        yield "memcached", f"memcached_servers = 127.0.0.1:{port}\n"
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def _case(api: inprocess.Api, name: str, path: str, version: str, seconds: float,

@@ -6,6 +6,7 @@ import typing
 
 from nova_cells import clock as clocks
 from nova_cells.cmd import cellbus, childstore, daemon
+from nova_cells.conductor import proposing
 from nova_cells.conductor import service as conductors
 from nova_cells.conf import services as service_options
 
@@ -28,8 +29,14 @@ class Work:
         self._bus.open()
         conductor = conductors.Conductor(
             self._store, identity, ids,
-            service_options.fill(conductors.Settings, conf.conductor))
+            service_options.fill(conductors.Settings, conf.conductor), self._chooser(identity))
         self._bus.run(f"conductor {identity.name}", conductor, "conductor", conf.host)
+
+    def _chooser(self, identity) -> proposing.Chooser | None:
+        """Who proposes hosts; None: the conductor itself."""
+        if self._conf.conductor.scheduler == "library":
+            return None
+        return proposing.Service(identity.uuid, self._bus.client.call)
 
     def stop(self, patience: float) -> bool:
         """Whether all work under way ended in time."""

@@ -14,7 +14,7 @@ import typing
 
 from nova_cells.db.cell import places as known
 from nova_cells.domain import address, errors, selection
-from nova_cells.scheduler import choose
+from nova_cells.scheduler import asking, choose
 
 LOG = logging.getLogger(__name__)
 COUNT = 3                        # proposals for one server: the best, and its alternates
@@ -44,14 +44,8 @@ class Library:
 
     def choose(self, places: known.Places, server: str, request: choose.Request,
                now: float) -> list[selection.Proposal]:
-        """Best first, without a look: no statement.  The best is in flight for its server until
-        somebody settles it."""
-        with places.lock:
-            places.fleet.expire(now)
-            places.fleet.credit(server)
-            found = places.fleet.best(request, COUNT)
-            places.fleet.debit(server, found[0].key, request.amounts, now)
-            return [proposal(places, place) for place in found]
+        """Best first, without a look: no statement."""
+        return places.propose(server, request, COUNT, now)
 
 
 class Service:
@@ -79,14 +73,20 @@ class Service:
         return self._library.propose(places, server, request, now)
 
     def _left_alone(self, now: float) -> bool:
+        """Whether it was silent lately.  When that is over one question tries it, not all."""
         with self._lock:
-            since = self._silent_since
-        return since is not None and 0 <= now - since < SILENCE
+            if self._silent_since is None:
+                return False
+            if 0 <= now - self._silent_since < SILENCE:
+                return True
+            self._silent_since = now
+            return False
 
     def _asked(self, places: known.Places, server: str, request: choose.Request,
                now: float) -> list[selection.Proposal]:
         doubted = places.take_doubts()
-        question = selection.Select(wanted=(wanted(server, request),), count=COUNT, again=doubted)
+        question = selection.Select(wanted=(asking.wanted(server, request),), count=COUNT,
+                                    again=doubted)
         try:
             answer = self._ask(self._to, question, BUDGET)
         except errors.Problem as problem:
@@ -108,19 +108,3 @@ class Service:
                         problem)
         elif problem is None and before is not None:
             LOG.info("a scheduler of the cell answers again")
-
-
-def proposal(places: known.Places, place: choose.Place) -> selection.Proposal:
-    """A place that was chosen, as it is proposed.  Under the lock of ``places``."""
-    uuid, (version, generation) = places.stamp(place.key)
-    return selection.Proposal(host=place.key, provider=uuid, version=version,
-                              generation=generation)
-
-
-def wanted(server: str, request: choose.Request) -> selection.Wanted:
-    """The question, as it travels."""
-    return selection.Wanted(
-        server=server, amounts=request.amounts, required=tuple(sorted(request.required)),
-        forbidden=tuple(sorted(request.forbidden)), zone=request.zone, forced=request.forced,
-        avoid=tuple(sorted(request.avoid)), only=tuple(sorted(request.only)),
-        tried=tuple(sorted(request.tried)))

@@ -26,6 +26,11 @@ COLLECTOR = [
 CONDUCTOR = [
     cfg.IntOpt("workers", default=1, min=1,
                help="How many processes nova-cells-conductor runs as."),
+    cfg.StrOpt("scheduler", default="library",
+               choices=[("library", "the conductor chooses hosts itself, in its own memory"),
+                        ("service", "a nova-cells-scheduler of the cell is asked; the conductor "
+                                    "chooses itself while none answers")],
+               help="Who proposes hosts for new servers. The conductor commits them either way."),
     cfg.FloatOpt("ask_again", default=30.0, min=1.0,
                  help="Seconds after which a task that a host has not reported on is sent again."),
     cfg.FloatOpt("host_down_after", default=25.0, min=1.0, deprecated_name="service_down_time",
@@ -43,6 +48,11 @@ CONDUCTOR = [
                  help="Stretches (above 1) or shortens the time that every operation may take."),
 ]
 
+SCHEDULER = [
+    cfg.IntOpt("workers", default=1, min=1,
+               help="How many processes nova-cells-scheduler runs as."),
+]
+
 COMPUTE = [
     cfg.FloatOpt("hello", default=12.0, min=0.5,
                  help="Seconds between a host's signs of life. [conductor] host_down_after must "
@@ -53,7 +63,8 @@ COMPUTE = [
 ]
 
 OPTS: dict[str, list[cfg.Opt]] = {
-    "collector": COLLECTOR, "conductor": CONDUCTOR, "compute": COMPUTE}
+    "collector": COLLECTOR, "conductor": CONDUCTOR, "scheduler": SCHEDULER,
+    "compute": COMPUTE}
 
 
 def fill(settings: type, group: cfg.ConfigOpts.GroupAttr) -> typing.Any:

@@ -10,7 +10,7 @@ import typing
 
 import msgspec
 
-from nova_cells.domain import commands, errors, records, tasks
+from nova_cells.domain import commands, errors, records, selection, tasks
 
 VERSION = (1, 0)
 T = typing.TypeVar("T")
@@ -27,7 +27,7 @@ TYPES: dict[str, type] = {
         records.Acks, records.Refusal, records.Gone, records.HostSettled, tasks.Task,
         tasks.Report, tasks.Hello, tasks.Goodbye, tasks.Welcome, tasks.Refused,
         tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked,
-        tasks.ConsoleQuery)
+        tasks.ConsoleQuery, selection.Select, selection.Selected)
 }
 _DECODERS: dict[str, msgspec.json.Decoder[typing.Any]] = {
     name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}

@@ -50,6 +50,8 @@ class Router:
                 return self._at(cell, topic="compute", server=host)
             case addresses.Collector(cell=cell):
                 return self._at(cell, topic="collector")
+            case addresses.Scheduler(cell=cell):
+                return self._at(cell, topic="scheduler")
         raise errors.Bug(f"{address!r} is not an address")
 
     def name(self, cell: str) -> str:

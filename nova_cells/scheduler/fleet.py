@@ -13,6 +13,7 @@ commits a proposal compares generations.
 import bisect
 import collections.abc
 import typing
+import zlib
 
 import msgspec
 
@@ -295,6 +296,11 @@ class Fleet:
             counted = self._slots.setdefault(zone, dict.fromkeys(self._shapes, 0))
             for shape, fits in level.fits.items():
                 counted[shape] += by * fits
+
+
+def own_rank(salt: str) -> Rank:
+    """An order of names that is this chooser's own."""
+    return lambda key: f"{zlib.crc32((salt + key).encode()):08x} {key}"
 
 
 def _usable(place: choose.Place) -> bool:

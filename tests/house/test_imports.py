@@ -34,7 +34,7 @@ BREACHES = {
 }
 ROOMS = (
     "cmd api collector conductor placement compute console metadata rpc db db/cell db/view virt"
-    " virt/libvirt network volume image scheduler domain service context clock conf"
+    " selector virt/libvirt network volume image scheduler domain service context clock conf"
     " metrics"
 ).split()
 

@@ -15,12 +15,14 @@ import random
 from nova_cells.collector import service as collecting
 from nova_cells.compute import agent as agents
 from nova_cells.compute import journal as journals
+from nova_cells.conductor import proposing
 from nova_cells.conductor import service as conducting
 from nova_cells.db import cell as cell_db
 from nova_cells.db import view as view_db
 from nova_cells.db.view import tables
 from nova_cells.domain import address, codec, effects, errors, tasks
 from nova_cells.image import fake as fake_images
+from nova_cells.selector import service as selecting
 from nova_cells.virt import fake as fake_virt
 from nova_cells.virt import protocol
 from nova_cells.virt import settings as virt_settings
@@ -77,16 +79,19 @@ class Cluster:
             self.stores[identity.uuid] = store
             with self.view.write() as tx:
                 self.view.cells.create(tx, identity.uuid, identity.name, "local://", self.now)
-            for side in "ab":
-                self._node(f"{identity.name}-{side}", self._conductor(store, identity.name),
-                           identity.uuid)
+            selector = selecting.Selector(store, identity, self.ids)
+            choosers = (lambda: world.Forgetful(self.rng), lambda cell=identity.uuid,
+                        far=selector: world.FarOff(cell, far, self.rng, lambda: self.now))
+            for side, chooser in zip("ab", choosers, strict=True):
+                self._node(f"{identity.name}-{side}",
+                           self._conductor(store, identity.name, chooser), identity.uuid)
             for host in range(1, hosts + 1):
                 self._host(identity.uuid, f"c{number}-h{host}", vcpus)
 
-    def _conductor(self, store: cell_db.CellStore,
-                   name: str) -> collections.abc.Callable[[], conducting.Conductor]:
+    def _conductor(self, store: cell_db.CellStore, name: str, chooser: collections.abc.Callable[
+            [], proposing.Chooser]) -> collections.abc.Callable[[], conducting.Conductor]:
         return lambda: conducting.Conductor(store, store.identity(name), self.ids, CONDUCTOR,
-                                            world.Forgetful(self.rng))
+                                            chooser())
 
     def _host(self, cell: str, name: str, vcpus: int) -> None:
         driver = fake_virt.FakeDriver(virt_settings.Settings(

@@ -9,8 +9,9 @@ import uuid as uuids
 from nova_cells import seal
 from nova_cells.conductor import proposing
 from nova_cells.db.cell import places as known
-from nova_cells.domain import effects, selection
+from nova_cells.domain import codec, effects, errors, selection
 from nova_cells.scheduler import choose
+from nova_cells.selector import service as selecting
 
 #: Seconds between two idle ticks of a job.  What matters is that they come in any order; whatever
 #: cannot wait is woken by its own effect, so rare ticks save time and hide nothing.
@@ -81,6 +82,21 @@ class Node:
         return self.service.handle(message, now + self.skew)
 
 
+class FarOff(proposing.Service):
+    """Asks a scheduler service that knows what it knew, and that does not always answer."""
+
+    def __init__(self, cell: str, selector: selecting.Selector, rng: random.Random,
+                 now: collections.abc.Callable[[], float]) -> None:
+        super().__init__(cell, self._call)
+        self._selector, self._rng, self._now = selector, rng, now
+
+    def _call(self, _to: object, question: selection.Select, _budget: float) -> object:
+        if self._rng.random() < 0.1:
+            raise errors.CellDown("the scheduler does not answer")
+        done = self._selector.handle(codec.decode(codec.encode(question)), self._now())
+        return codec.decode(codec.encode(done[0].message))
+
+
 class Forgetful(proposing.Library):
     """Proposes from an old snapshot now and then, as a scheduler of its own would."""
 
@@ -92,7 +108,7 @@ class Forgetful(proposing.Library):
                 now: float) -> list[selection.Proposal]:
         """Proposals; what commits them must notice that they are stale."""
         places.look(now)
-        old, self._old = self._old, [(place, proposing.proposal(places, place))
+        old, self._old = self._old, [(place, places.proposal(place.key))
                                      for place in places.fleet.all()]
         if not old or self._rng.random() >= 0.3:
             return self.choose(places, server, request, now)

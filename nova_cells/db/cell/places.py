@@ -18,7 +18,7 @@ import typing
 import sqlalchemy as sa
 
 from nova_cells.db.cell import tables
-from nova_cells.domain import codec, records, resources
+from nova_cells.domain import codec, records, resources, selection
 from nova_cells.scheduler import choose, fleet
 
 h, p, i, a = tables.hosts, tables.providers, tables.inventories, tables.allocations
@@ -149,13 +149,27 @@ class Places:
             del self._uuids[known.record.name]
             self.fleet.drop(known.record.name)
 
-    # -- what came of a proposal -------------------------------------------------------------------
+    # -- proposing -------------------------------------------------------------------------------
 
-    def stamp(self, name: str) -> tuple[str, Stamp] | None:
-        """(uuid, stamp) of a host by its name."""
+    def propose(self, server: str, request: choose.Request, count: int,
+                now: float) -> list[selection.Proposal]:
+        """Best first, on what is known: no statement.  The best is in flight for its server until
+        somebody settles it, or it was too long.  Raises ``NoPlace``."""
         with self.lock:
-            uuid = self._uuids.get(name)
-            return None if uuid is None else (uuid, self._known[uuid].stamp)
+            self.fleet.expire(now)
+            self.fleet.credit(server)
+            found = self.fleet.best(request, count)
+            self.fleet.debit(server, found[0].key, request.amounts, now)
+            return [self.proposal(place.key) for place in found]
+
+    def proposal(self, name: str) -> selection.Proposal:
+        """A host that is known, as it is proposed."""
+        uuid = self._uuids[name]
+        version, generation = self._known[uuid].stamp
+        return selection.Proposal(host=name, provider=uuid, version=version,
+                                  generation=generation)
+
+    # -- what came of a proposal -------------------------------------------------------------------
 
     def place(self, uuid: str) -> tuple[choose.Place, Stamp] | None:
         """A host as it is known now, which may be newer than when it was proposed."""

@@ -2,6 +2,8 @@
 
 """Chosen on a snapshot, claimed in the transaction; a scheduler that is silent stops nobody."""
 
+import sqlalchemy as sa
+
 from nova_cells.conductor import proposing, service
 from nova_cells.domain import errors, records, selection
 from nova_cells.domain import server as model
@@ -109,6 +111,18 @@ class Asked(base.CellTest):
         self.assertEqual((self.identity.uuid, base.FLAVOR.vcpus),
                          (to.cell, question.wanted[0].amounts["VCPU"]))
         self.assertLessEqual(budget, 2.0)
+
+    def test_no_transaction_is_open_while_it_is_asked(self):
+        self.with_service(selection.Selected(proposals=((self.proposed("h2"),),)))
+        open_now, seen = [], []
+        for event, change in (("begin", lambda _c: open_now.append(1)),
+                              ("commit", lambda _c: open_now.pop()),
+                              ("rollback", lambda _c: open_now.pop())):
+            sa.event.listen(self.store.engine, event, change)
+        ask = self.chooser._ask
+        self.chooser._ask = lambda *args: (seen.append(list(open_now)), ask(*args))[1]
+        self.assertEqual("h2", self.placed())
+        self.assertEqual([[]], seen)
 
     def test_an_alternate_is_claimed_if_somebody_was_faster(self):
         self.with_service(selection.Selected(proposals=((

@@ -8,7 +8,7 @@ Knows nothing of the API cell.  A service is made elsewhere and handed in as a h
 import functools
 import threading
 
-from nova_cells import service
+from nova_cells import metrics, service
 from nova_cells.rpc import client, router, server, transport
 
 
@@ -45,6 +45,10 @@ class CellBus:
         with self._lock:
             self._running.append((listener, runner))
         return runner
+
+    def check(self) -> str | None:
+        """What is wrong with the bus, if anything."""
+        return metrics.answers(lambda: transport.must_answer(self._conf, self._url))()
 
     def stop(self, patience: float) -> bool:
         """Take nothing more; whether all work under way ended in time.  The last that was started

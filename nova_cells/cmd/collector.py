@@ -5,6 +5,7 @@
 import typing
 
 from nova_cells import clock as clocks
+from nova_cells import metrics
 from nova_cells.cmd import collecting, daemon, fleet
 from nova_cells.conf import standalone as options
 from nova_cells.db import migrations
@@ -35,6 +36,10 @@ class Work:
             if ended:
                 self._fleet.view.close()
         return ended
+
+    def checks(self) -> list[metrics.Check]:
+        """The view.  A cell that is not heard is the cell's trouble, and told in its figures."""
+        return [metrics.answers(self._fleet.view.ping)]
 
 
 def check_schema(conf) -> None:

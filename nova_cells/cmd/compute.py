@@ -5,6 +5,7 @@
 import typing
 
 from nova_cells import clock as clocks
+from nova_cells import metrics
 from nova_cells.cmd import cellbus, daemon, hosting
 from nova_cells.conf import cell as cell_options
 from nova_cells.image import loader as images
@@ -36,6 +37,10 @@ class Work:
         if self._bus is not None:
             self._bus.close()
         return ended
+
+    def checks(self) -> list[metrics.Check]:
+        """The bus; a hypervisor that fails is told to the cell."""
+        return [self._bus.check]
 
 
 def check(conf) -> None:

@@ -16,7 +16,7 @@ import sys
 import threading
 import typing
 
-from nova_cells import service
+from nova_cells import metrics, service
 from nova_cells.domain import errors
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ class Work(typing.Protocol):
     def stop(self, patience: float) -> bool:
         """Take nothing more and let everything go; whether work under way ended in time.  Also
         after an ``open`` that failed."""
+
+    def checks(self) -> list[metrics.Check]:
+        """What is asked once it is open, to know whether it still can work."""
 
 
 class Program(typing.NamedTuple):
@@ -137,10 +140,13 @@ def make_worker(program: Program, conf):
             self._leaving = threading.Event()
             self._done = threading.Event()
             self._work: Work | None = None
+            self._told = "it has not come up yet"
+            self._metrics: metrics.Server | None = None
             self._lock = threading.Lock()
 
         def start(self) -> None:
-            told = ""
+            self._metrics = metrics.serve(conf, program.name.removeprefix("nova-cells-"),
+                                          {"work": self._wrong})
             while not self._leaving.is_set():
                 work = program.make(conf)
                 try:
@@ -150,7 +156,7 @@ def make_worker(program: Program, conf):
                     return
                 except Exception as problem:
                     work.stop(1.0)
-                    told = self._wait_for(problem, told)
+                    self._wait_for(problem)
                     continue
                 with self._lock:
                     if not self._leaving.is_set():
@@ -163,20 +169,31 @@ def make_worker(program: Program, conf):
             with self._lock:
                 self._leaving.set()
                 work, self._work = self._work, None
+            if self._metrics is not None:
+                self._metrics.stopping()
             if work is not None and not work.stop(conf.graceful_shutdown_timeout):
                 LOG.warning("%s: some work did not end in time; it is taken up again", program.name)
+            if self._metrics is not None:
+                self._metrics.stop()
             self._done.set()
 
         def wait(self) -> None:
             self._done.wait()
 
-        def _wait_for(self, problem: Exception, told: str) -> str:
-            if str(problem) != told:
+        def _wrong(self) -> str | None:
+            """Why this worker is not ready."""
+            work = self._work
+            if work is None:
+                return self._told
+            return "; ".join(filter(None, (check() for check in work.checks()))) or None
+
+        def _wait_for(self, problem: Exception) -> None:
+            if str(problem) != self._told:
+                self._told = str(problem)
                 unexpected = not isinstance(problem, errors.Problem)
                 LOG.warning("%s is not up: %s; tried again every %g s", program.name, problem,
                             TRY_EVERY, exc_info=unexpected)
             self._leaving.wait(TRY_EVERY)
-            return str(problem)
 
         def _end(self, problem: errors.Problem) -> None:
             """What can never work ends the process, in one sentence."""

@@ -9,6 +9,7 @@ asks them, and chooses itself while none answers.
 import typing
 
 from nova_cells import clock as clocks
+from nova_cells import metrics
 from nova_cells.cmd import cellbus, childstore, daemon
 from nova_cells.selector import service as selectors
 
@@ -39,6 +40,10 @@ class Work:
         if self._store is not None and ended:
             self._store.close()
         return ended
+
+    def checks(self) -> list[metrics.Check]:
+        """The database and the bus."""
+        return [metrics.answers(self._store.ping), self._bus.check]
 
 
 PROGRAM = daemon.Program(

@@ -25,6 +25,7 @@ class Action(typing.NamedTuple):
     key: str                             # for /action paths: the key in the body; else a name
     method: str
     path: str                            # "/servers/{id}", without the version
+    down: str                            # while the cell is down: a word of ``down.ANSWERS``
     policy: str | None = None            # checked for the asker's own project; None: nobody asks
     success: int = 200
     handler: Handler | None = None       # handler(request) -> dict | bytes | None | Reply
@@ -35,14 +36,6 @@ class Action(typing.NamedTuple):
     reply: collections.abc.Callable[[typing.Any, typing.Any], typing.Any] | None = None
     gone: bool = False                   # 410: it was there once
     capability: str | None = None        # known, but nothing serves it yet: 501 in the end
-    down: str | None = None              # when the server's cell is down; see ``when_down``
-
-    @property
-    def when_down(self) -> str:
-        """What happens while the cell of the server is down (law T18): "stale" shows what was
-        last known, "refuse" is 503 with Retry-After, "keep" is done later, "serve" needs no
-        cell."""
-        return self.down or ("stale" if self.method == "GET" else "serve")
 
     @property
     def window(self) -> tuple[int, int]:

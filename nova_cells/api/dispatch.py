@@ -17,7 +17,7 @@ import orjson
 import webob
 
 from nova_cells.api import body as bodies
-from nova_cells.api import catalogue, counting, faults, identity, microversion
+from nova_cells.api import catalogue, counting, faults, found, identity, microversion
 from nova_cells.api import request as requests
 from nova_cells.db import again, engine
 from nova_cells.domain import errors
@@ -74,10 +74,10 @@ class Application:
         request = requests.Request(webob.Request(environ), self.services, version,
                                    environ[identity.CONTEXT])
         request.url_project = self._project(request, segments)
-        found = self.catalogue.find(segments)
-        if found is None:
+        place = self.catalogue.find(segments)
+        if place is None:
             raise errors.NotFound("The resource could not be found.")
-        entry, request.args = found
+        entry, request.args = place
         environ[counting.ROUTE] = entry.template
         method = environ["REQUEST_METHOD"]
         offered = entry.offered(method)
@@ -90,7 +90,8 @@ class Application:
         answer = again.answer(action.handler, request)
         if action.reply:
             answer = action.reply(request, answer)
-        return self._reply(action, answer)
+        reply = self._reply(action, answer)
+        return found.aged(request, reply) if action.down == "stale" else reply
 
     def _project(self, request: requests.Request, segments: list[str]) -> str | None:
         """Takes the project from the front of the path, if it stands there."""

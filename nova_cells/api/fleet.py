@@ -12,6 +12,8 @@ import hashlib
 import typing
 import uuid
 
+from nova_cells.api import found
+
 COMPUTE = "nova-compute"
 HUBS = ("nova-conductor", "nova-scheduler")
 INTERNAL = "internal"                    # the zone of what is not a compute host
@@ -39,15 +41,25 @@ def alive(cell: typing.Any, now: float) -> bool:
     return cell.up and now - cell.heard_at <= SILENT_AFTER
 
 
+def usable(cell: typing.Any) -> bool:
+    """Whether a cell may be asked: a collector calls it up, and sync with it goes on."""
+    return bool(cell.up and not cell.halted)
+
+
+def shown(request: typing.Any) -> list[Service]:
+    """Every service, in an answer that is as old as its oldest cell."""
+    request.cells.add(found.EVERY)
+    return services(request.services.view, request.services.now())
+
+
 def services(view: typing.Any, now: float) -> list[Service]:
     """Every service of every cell."""
     with view.read() as tx:
         cells = {cell.uuid: cell for cell in view.cells.all(tx)}
         hosts = view.records.hosts(tx)
-    found = [_hub(cell, binary, now) for cell in cells.values() for binary in HUBS]
-    found += [_host(number, host, cells[cell], now) for number, cell, host in hosts
-              if cell in cells]
-    return found
+    return [*(_hub(cell, binary, now) for cell in cells.values() for binary in HUBS),
+            *(_host(number, host, cells[cell], now) for number, cell, host in hosts
+              if cell in cells)]
 
 
 def _hub(cell: typing.Any, binary: str, now: float) -> Service:
@@ -67,7 +79,8 @@ def _host(number: int, host: typing.Any, cell: typing.Any, now: float) -> Servic
         zone=host.availability_zone,
         up=host.up and not host.forced_down and alive(cell, now), disabled=host.disabled,
         disabled_reason=host.disabled_reason, forced_down=host.forced_down,
-        updated_at=host.heard_at or cell.heard_at or cell.created_at)
+        # A host's record goes up when it changes: its cell vouches for one that is up meanwhile.
+        updated_at=(cell.heard_at if host.up else host.heard_at) or cell.created_at)
 
 
 def moment(seconds: float) -> str:

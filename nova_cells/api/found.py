@@ -10,6 +10,7 @@ record (host status, user data) is read here.
 import typing
 
 from nova_cells.api import formats
+from nova_cells.api import request as requests
 from nova_cells.db.view import liveness
 from nova_cells.domain import codec, document, errors, rendering
 from nova_cells.domain import server as model
@@ -19,6 +20,7 @@ ATTRIBUTES = "os_compute_api:os-extended-server-attributes"
 HOST_STATUS = "os_compute_api:servers:show:host_status"
 UNKNOWN_ONLY = "os_compute_api:servers:show:host_status:unknown-only"
 AGE = "X-Nova-Cells-Age"                # seconds
+EVERY = "*"                              # in ``Request.cells``: every cell there is
 EXTRA_SPECS = "os_compute_api:servers:show:flavor-extra-specs"
 
 
@@ -36,6 +38,8 @@ def row(request: typing.Any, tx: typing.Any, uuid: str, deleted: bool = False) -
         raise missing(uuid)
     if found.project_id != request.context.project_id and not request.admin:
         raise missing(uuid)
+    if found.cell:
+        request.cells.add(found.cell)
     return found
 
 
@@ -68,13 +72,28 @@ def ages(request: typing.Any, tx: typing.Any,
          cells: typing.Iterable[str | None]) -> tuple[tuple[str, str], ...]:
     """A header that says how old an answer may be, if it shows servers of a cell that is down:
     bodies have no room for it (law T18)."""
-    silent = request.services.silent.since(tx)
-    if not silent:
-        return ()
-    heard = [silent[cell] for cell in set(cells) if cell in silent]
+    return _age(request, request.services.silent.since(tx), set(cells))
+
+
+def _age(request: typing.Any, silent: dict[str, float],
+         shown: set[str | None]) -> tuple[tuple[str, str], ...]:
+    heard = [when for cell, when in silent.items() if cell in shown or EVERY in shown]
     if not heard:
         return ()
     return ((AGE, str(max(0, int(request.services.now() - min(heard))))),)
+
+
+def aged(request: typing.Any, reply: requests.Reply) -> requests.Reply:
+    """A reply that shows the last word of cells, with its age if one of them is down."""
+    if not request.cells or any(name == AGE for name, _value in reply.headers):
+        return reply
+    silent = request.services.silent.fresh()
+    if silent is None:
+        with request.services.view.read() as tx:
+            silent = request.services.silent.since(tx)
+    if not silent:
+        return reply
+    return reply._replace(headers=(*reply.headers, *_age(request, silent, request.cells)))
 
 
 # -- documents ------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Services(typing.NamedTuple):
 class Request:
     """A request that was understood: its action, its version, who asks, what they say."""
 
-    __slots__ = ("action", "args", "body", "context", "http", "query", "services", "sight",
+    __slots__ = ("action", "args", "body", "cells", "context", "http", "query", "services", "sight",
                  "url_project", "version", "_place")
 
     def __init__(self, http: webob.Request, services: Services, version: int,
@@ -63,6 +63,7 @@ class Request:
         self.query: dict[str, list[str]] = {}        # accepted by the action's query shape
         self.sight: rendering.Sight | None = None    # kept by found.sight
         self._place: rendering.Place | None = None
+        self.cells: set[str] = set()                 # whose last word the answer shows
         self.body: typing.Any = None                 # checked by the action's body shape
 
     def param(self, name: str, default: str | None = None) -> str | None:

@@ -14,7 +14,7 @@ import sys
 from cliff import app, commandmanager
 
 from nova_cells import service
-from nova_cells.cmd import cells, databases, stores
+from nova_cells.cmd import cells, databases, hosts, stores
 from nova_cells.domain import errors
 
 PROGRAM = "nova-cells-manage"
@@ -30,6 +30,11 @@ COMMANDS = {
     "cell disable": cells.Disable,
     "cell resync": cells.Resync,
     "cell verify": cells.Verify,
+    "host list": hosts.List,
+    "host show": hosts.Show,
+    "host enable": hosts.Enable,
+    "host disable": hosts.Disable,
+    "host forget": hosts.Forget,
 }
 
 

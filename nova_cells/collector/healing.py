@@ -10,6 +10,7 @@ from nova_cells.db.view import orders as ordering
 from nova_cells.domain import address, commands, effects, lifecycle, records
 
 LOG = logging.getLogger(__name__)
+HOST_ORDERS = {"set host": commands.SetHost, "forget host": commands.ForgetHost}
 
 
 class Healing:
@@ -80,6 +81,10 @@ class Healing:
 
     def _step(self, order: ordering.OrderRow) -> list[effects.Effect]:
         """What is asked of the child next."""
+        if order.kind in HOST_ORDERS:
+            return [effects.Cast(address.Cell(order.cell), HOST_ORDERS[order.kind](
+                order=order.id, **{name: value for name, value in order.body.items()
+                                   if name not in ("bucket", "marked")}))]
         if order.kind == "verify":
             return [effects.Cast(address.Cell(order.cell), commands.Verify(order=order.id))]
         bucket = order.body["bucket"]
@@ -120,6 +125,22 @@ class Healing:
             if server is not None and not server.deleted:
                 gone = lifecycle.finish(lifecycle.begin(server, "delete", now), now)
                 self.view.servers.apply(tx, gone, sender, now)
+
+    def host_settled(self, message: records.HostSettled, sender: str,
+                     now: float) -> list[effects.Effect]:
+        """An order about a host was carried out, or could not be."""
+        with self.view.write() as tx:
+            order = self.view.orders.get(tx, message.order)
+            if order is None or order.state != "running" or order.cell != sender \
+                    or order.kind not in HOST_ORDERS:
+                return []
+            record = message.record
+            if record is not None and record.host is not None:
+                self.view.records.keep_host(tx, sender, record.host, record.version, now)
+            ended = ({"state": "failed", "result": {"error": message.problem}} if message.problem
+                     else {"state": "done", "result": {"host": order.body["host"]}})
+            self.view.orders.update(tx, order.id, "running", now, progress=100, **ended)
+        return []
 
     def verified(self, message: commands.Verified, sender: str,
                  now: float) -> list[effects.Effect]:

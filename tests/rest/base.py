@@ -92,6 +92,8 @@ class Child:
         self.calls.append(message)
         if self.down:
             raise errors.CellDown("the cell does not answer")
+        if isinstance(message, commands.HostCommand):
+            return self._host(message)
         if isinstance(message, commands.ReadConsole):
             text = "line 1\nline 2\nline 3\n"
             lines = text.splitlines(keepends=True)
@@ -99,6 +101,22 @@ class Child:
         record = self._carry_out(self.records[message.server], message, self.clock.time())
         self.records[message.server] = record
         return commands.Done(record=record)
+
+    def _host(self, message: typing.Any) -> records.Record:
+        """What its conductor would make of an order about a host."""
+        with self.view.read() as tx:
+            known = {host.uuid: host for _id, _cell, host in self.view.records.hosts(tx)}
+        host = model.replace(known[message.uuid], version=known[message.uuid].version + 1)
+        if isinstance(message, commands.ForgetHost):
+            if host.up:
+                raise errors.Conflict(f"the host {host.name} is up")
+            host = model.replace(host, deleted=True)
+        elif message.disabled is not msgspec.UNSET:
+            host = model.replace(host, disabled=message.disabled, disabled_reason=message.reason)
+        if isinstance(message, commands.SetHost) and message.forced_down is not msgspec.UNSET:
+            host = model.replace(host, forced_down=message.forced_down)
+        return records.Record(kind="host", uuid=host.uuid, epoch=0, version=host.version,
+                              host=host)
 
     def _carry_out(self, record: model.Server, message: typing.Any, now: float) -> model.Server:
         match message:

@@ -75,16 +75,6 @@ class Services(Base):
         self.fault(400, "GET", "/os-services?color=red", version="2.75")
         self.fault(403, "GET", "/os-services", who="member")
 
-    def test_orders_come_later(self):
-        good = {"host": "one", "binary": "nova-compute"}
-        for order, body in (("enable", good), ("disable", good),
-                            ("disable-log-reason", good | {"disabled_reason": "dust"}),
-                            ("force-down", good | {"forced_down": True})):
-            message = self.fault(501, "PUT", f"/os-services/{order}", body, version="2.52")
-            self.assertIn("later release", message)
-        self.fault(501, "PUT", f"/os-services/{HOST}1", {"status": "disabled"}, version="2.53")
-        self.fault(501, "DELETE", f"/os-services/{HOST}1", version="2.53")
-
     def test_bad_orders(self):
         good = {"host": "one", "binary": "nova-compute"}
         self.fault(404, "PUT", "/os-services/explode", good)
@@ -149,6 +139,8 @@ class Cells(Base):
         self.assertEqual({"VCPU=1": 5}, alpha["slots"]["shapes"])
         self.assertEqual((0, None, True, None), (
             alpha["servers"], beta["slots"], beta["enabled"], beta["halted_reason"]))
+        self.assertEqual((2, 0, 0, 2), (alpha["hosts_up"], alpha["hosts_down"],
+                                        beta["hosts_up"], beta["hosts_down"]))
 
     def test_show_by_name_and_by_uuid(self):
         for name in ("alpha", UP):

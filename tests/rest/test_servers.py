@@ -4,7 +4,6 @@
 
 import base64
 
-from nova_cells.api import compute
 from tests.rest import base
 
 IMAGE = base.PICTURE
@@ -292,30 +291,6 @@ class Changing(base.RestCase):
         self.assertEqual(204, self.ask("DELETE", f"/servers/{uuid}").status)
         shown = self.ask("GET", f"/servers/{uuid}").json["server"]
         self.assertEqual("deleting", shown["OS-EXT-STS:task_state"])
-
-    def test_every_action_answers_as_the_table_says(self):
-        """``Action.when_down``, for everything under a server, in under a second each."""
-        bodies = {"reboot": {"type": "SOFT"}, "os-getConsoleOutput": {},
-                  "os-resetState": {"state": "active"}}
-        wanted = {"stale": {200, 404}, "refuse": {503}, "keep": {202, 204}}
-        actions = [action for action in compute.actions()
-                   if action.path.startswith("/servers/{id}") and not action.gone
-                   and not action.capability and action.when_down != "serve"]
-        self.assertGreater(len(actions), 20)
-        for action in actions:
-            self.child.down = False
-            uuid = self.create(metadata={"key": "value"})
-            self.child.down = True
-            body = {action.key: bodies.get(action.key)} if action.keyed else {
-                "metadata:update": {"meta": {"key": "x"}},
-                "servers:update": {"server": {"name": "x"}}}.get(action.key,
-                                                                 {"metadata": {"a": "b"}})
-            path = action.path.replace("{id}", uuid).replace("{key}", "key")
-            answer = self.ask(action.method, path, body if action.method in ("POST", "PUT")
-                              else None, token=base.ADMIN)
-            self.assertIn(answer.status, wanted[action.when_down], (action.key, answer.text))
-            self.child.down = False
-            self.ask("DELETE", f"/servers/{uuid}", token=base.ADMIN)
 
     def test_an_old_answer_says_how_old_it_is(self):
         uuid = self.create()

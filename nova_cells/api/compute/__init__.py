@@ -18,7 +18,7 @@ name.  A module is found by being here: there is no list to keep.
         return {"keypair": {...}}
 
     ACTIONS = (
-        Action("keypairs:show", "GET", "/os-keypairs/{id}", handler=show,
+        Action("keypairs:show", "GET", "/os-keypairs/{id}", "serve", handler=show,
                policy="os_compute_api:os-keypairs:show",
                query=Query(user_id=optional(shapes.string())).since(...)),
     )

@@ -19,7 +19,7 @@ RULES = (
 
 def _zones(request: typing.Any) -> dict[str, list[fleet.Service]]:
     found: dict[str, list[fleet.Service]] = {}
-    for service in fleet.services(request.services.view, request.services.now()):
+    for service in fleet.shown(request):
         found.setdefault(service.zone, []).append(service)
     return dict(sorted(found.items()))
 
@@ -58,8 +58,8 @@ def _hosts(services: list[fleet.Service]) -> dict[str, dict[str, typing.Any]]:
 
 
 ACTIONS = (
-    Action("availability-zones:index", "GET", "/os-availability-zone",
+    Action("availability-zones:index", "GET", "/os-availability-zone", "stale",
            policy=f"{PREFIX}:list", handler=index),
-    Action("availability-zones:detail", "GET", "/os-availability-zone/detail",
+    Action("availability-zones:detail", "GET", "/os-availability-zone/detail", "stale",
            policy=f"{PREFIX}:detail", handler=detail),
 )

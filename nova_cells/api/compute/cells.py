@@ -8,7 +8,7 @@ allow no such key in the usual documents).  Never shows a transport URL: it hold
 
 import typing
 
-from nova_cells.api import fleet, policy
+from nova_cells.api import fleet, found, policy
 from nova_cells.api.catalogue import Action
 
 RULE = "nova_cells:cells"
@@ -18,16 +18,20 @@ RULES = (policy.rule(RULE, policy.ADMIN, "List and show cells", f"GET {LIST}", f
 
 
 def _document(request: typing.Any, tx: typing.Any, cell: typing.Any,
-              slots: dict[str, typing.Any]) -> dict[str, typing.Any]:
+              slots: dict[str, typing.Any], up: dict[str, list[bool]]) -> dict[str, typing.Any]:
     now, view = request.services.now(), request.services.view
+    alive, hosts = fleet.alive(cell, now), up.get(cell.uuid, [])
+    hosts_up = sum(hosts) if alive else 0
     return {
         "uuid": cell.uuid, "name": cell.name, "enabled": cell.enabled,
         "disabled_reason": cell.disabled_reason,
-        "state": "up" if fleet.alive(cell, now) else "down",
+        "state": "up" if alive else "down",
         "heard_at": fleet.moment(cell.heard_at) if cell.heard_at else None,
         "age_seconds": round(max(0.0, now - cell.heard_at), 3) if cell.heard_at else None,
         "halted_reason": cell.halted, "resyncing": cell.resyncing,
-        "servers": view.servers.live_in(tx, cell.uuid), "slots": _slots(slots.get(cell.uuid)),
+        "servers": view.servers.live_in(tx, cell.uuid),
+        "hosts_up": hosts_up, "hosts_down": len(hosts) - hosts_up,
+        "slots": _slots(slots.get(cell.uuid)),
         "created_at": fleet.moment(cell.created_at)}
 
 
@@ -39,12 +43,21 @@ def _slots(record: typing.Any) -> dict[str, typing.Any] | None:
             "shapes": record.slots, "zones": record.zones}
 
 
+def _up(view: typing.Any, tx: typing.Any) -> dict[str, list[bool]]:
+    """cell -> of each of its hosts, whether it is up."""
+    found: dict[str, list[bool]] = {}
+    for _number, cell, host in view.records.hosts(tx):
+        found.setdefault(cell, []).append(host.up and not host.forced_down)
+    return found
+
+
 def index(request: typing.Any) -> dict[str, typing.Any]:
     """Every cell."""
+    request.cells.add(found.EVERY)
     view = request.services.view
     with view.read() as tx:
-        slots = view.records.slots(tx)
-        return {"cells": [_document(request, tx, cell, slots) for cell in view.cells.all(tx)]}
+        slots, up = view.records.slots(tx), _up(view, tx)
+        return {"cells": [_document(request, tx, cell, slots, up) for cell in view.cells.all(tx)]}
 
 
 def show(request: typing.Any) -> dict[str, typing.Any]:
@@ -52,10 +65,11 @@ def show(request: typing.Any) -> dict[str, typing.Any]:
     view = request.services.view
     with view.read() as tx:
         cell = view.cells.find(tx, request.args["id"])
-        return {"cell": _document(request, tx, cell, view.records.slots(tx))}
+        request.cells.add(cell.uuid)
+        return {"cell": _document(request, tx, cell, view.records.slots(tx), _up(view, tx))}
 
 
 ACTIONS = (
-    Action("cells:index", "GET", LIST, policy=RULE, handler=index),
-    Action("cells:show", "GET", ITEM, policy=RULE, handler=show),
+    Action("cells:index", "GET", LIST, "stale", policy=RULE, handler=index),
+    Action("cells:show", "GET", ITEM, "stale", policy=RULE, handler=show),
 )

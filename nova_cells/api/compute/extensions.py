@@ -21,8 +21,8 @@ def show(_request) -> dict:
 
 
 ACTIONS = (
-    Action("extensions:list", "GET", "/extensions", handler=list_all,
+    Action("extensions:list", "GET", "/extensions", "serve", handler=list_all,
            policy="os_compute_api:extensions"),
-    Action("extensions:show", "GET", "/extensions/{alias}", handler=show,
+    Action("extensions:show", "GET", "/extensions/{alias}", "serve", handler=show,
            policy="os_compute_api:extensions"),
 )

@@ -59,10 +59,10 @@ def remove(request: typing.Any) -> dict[str, typing.Any]:
 _project = Shape(tenant=shapes.string(1, 255))
 
 ACTIONS = (
-    Action("flavor-access:index", "GET", LIST, policy=ACCESS, handler=index,
+    Action("flavor-access:index", "GET", LIST, "serve", policy=ACCESS, handler=index,
            query=Query(strict="2.75")),
-    Action("addTenantAccess", "POST", ACTION, policy=f"{ACCESS}:add_tenant_access",
+    Action("addTenantAccess", "POST", ACTION, "serve", policy=f"{ACCESS}:add_tenant_access",
            handler=add, body=Shape(addTenantAccess=_project)),
-    Action("removeTenantAccess", "POST", ACTION, policy=f"{ACCESS}:remove_tenant_access",
+    Action("removeTenantAccess", "POST", ACTION, "serve", policy=f"{ACCESS}:remove_tenant_access",
            handler=remove, body=Shape(removeTenantAccess=_project)),
 )

@@ -79,14 +79,14 @@ _one = Shape(keywords=_some | {"minProperties": 1, "maxProperties": 1})
 _nothing = Query(strict="2.75")
 
 ACTIONS = (
-    Action("flavor-extra-specs:index", "GET", LIST, policy=f"{PREFIX}:index", handler=index,
-           query=_nothing),
-    Action("flavor-extra-specs:create", "POST", LIST, policy=f"{PREFIX}:create",
+    Action("flavor-extra-specs:index", "GET", LIST, "serve", policy=f"{PREFIX}:index",
+           handler=index, query=_nothing),
+    Action("flavor-extra-specs:create", "POST", LIST, "serve", policy=f"{PREFIX}:create",
            handler=create, body=Shape(extra_specs=_some)),
-    Action("flavor-extra-specs:show", "GET", ITEM, policy=f"{PREFIX}:show", handler=show,
+    Action("flavor-extra-specs:show", "GET", ITEM, "serve", policy=f"{PREFIX}:show", handler=show,
            query=_nothing),
-    Action("flavor-extra-specs:update", "PUT", ITEM, policy=f"{PREFIX}:update",
+    Action("flavor-extra-specs:update", "PUT", ITEM, "serve", policy=f"{PREFIX}:update",
            handler=update, body=_one),
-    Action("flavor-extra-specs:delete", "DELETE", ITEM, policy=f"{PREFIX}:delete",
+    Action("flavor-extra-specs:delete", "DELETE", ITEM, "serve", policy=f"{PREFIX}:delete",
            handler=delete),
 )

@@ -190,13 +190,13 @@ _listing = Query(paging.PARAMETERS, strict="2.75", is_public=optional(shapes.str
 _nothing = Query(strict="2.75")
 
 ACTIONS = (
-    Action("flavors:index", "GET", "/flavors", handler=index, query=_listing),
-    Action("flavors:detail", "GET", "/flavors/detail", handler=detail, query=_listing),
-    Action("flavors:show", "GET", "/flavors/{id}", handler=show, query=_nothing),
-    Action("flavors:create", "POST", "/flavors", policy=f"{MANAGE}:create", handler=create,
+    Action("flavors:index", "GET", "/flavors", "serve", handler=index, query=_listing),
+    Action("flavors:detail", "GET", "/flavors/detail", "serve", handler=detail, query=_listing),
+    Action("flavors:show", "GET", "/flavors/{id}", "serve", handler=show, query=_nothing),
+    Action("flavors:create", "POST", "/flavors", "serve", policy=f"{MANAGE}:create", handler=create,
            body=_create),
-    Action("flavors:update", "PUT", "/flavors/{id}", policy=f"{MANAGE}:update",
+    Action("flavors:update", "PUT", "/flavors/{id}", "serve", policy=f"{MANAGE}:update",
            handler=update, body=_update, since="2.55"),
-    Action("flavors:delete", "DELETE", "/flavors/{id}", policy=f"{MANAGE}:delete",
+    Action("flavors:delete", "DELETE", "/flavors/{id}", "serve", policy=f"{MANAGE}:delete",
            handler=delete, success=202),
 )

@@ -36,6 +36,6 @@ _ROWS = """
 /servers/{server_id}/os-virtual-interfaces GET
 """
 
-ACTIONS = tuple(Action(f"gone:{method}:{path}", method, path, gone=True)
+ACTIONS = tuple(Action(f"gone:{method}:{path}", method, path, "serve", gone=True)
                 for path, *methods in (row.split() for row in _ROWS.split("\n") if row)
                 for method in methods)

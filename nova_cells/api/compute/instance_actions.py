@@ -122,8 +122,8 @@ _listing = Query({}, strict="2.58").since("2.58", paging.PARAMETERS | {"changes-
                                           ).since("2.66", {"changes-before": _time})
 
 ACTIONS = (
-    Action("actions:index", "GET", "/servers/{id}/os-instance-actions", handler=index,
+    Action("actions:index", "GET", "/servers/{id}/os-instance-actions", "stale", handler=index,
            query=_listing),
-    Action("actions:show", "GET", "/servers/{id}/os-instance-actions/{request_id}",
+    Action("actions:show", "GET", "/servers/{id}/os-instance-actions/{request_id}", "stale",
            handler=show),
 )

@@ -61,7 +61,7 @@ def show(request: typing.Any) -> dict[str, typing.Any]:
 
 
 ACTIONS = (
-    Action("limits:show", "GET", "/limits", policy="os_compute_api:limits", handler=show,
+    Action("limits:show", "GET", "/limits", "serve", policy="os_compute_api:limits", handler=show,
            query=Query(strict="2.75", tenant_id=optional(shapes.string()),
                        reserved=optional(shapes.string()))),
 )

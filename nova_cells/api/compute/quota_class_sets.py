@@ -55,7 +55,7 @@ _set = (Shape(quota_sets.LIMITS, class_name=optional(shapes.string()))
         .since("2.57", dict.fromkeys(quota_sets.INJECTED, REMOVED)))
 
 ACTIONS = (
-    Action("quota-class-sets:show", "GET", PATH, policy=f"{PREFIX}:show", handler=show),
-    Action("quota-class-sets:update", "PUT", PATH, policy=f"{PREFIX}:update", handler=update,
-           body=Shape(quota_class_set=_set)),
+    Action("quota-class-sets:show", "GET", PATH, "serve", policy=f"{PREFIX}:show", handler=show),
+    Action("quota-class-sets:update", "PUT", PATH, "serve", policy=f"{PREFIX}:update",
+           handler=update, body=Shape(quota_class_set=_set)),
 )

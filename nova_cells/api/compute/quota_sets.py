@@ -122,11 +122,11 @@ _set = (Shape(LIMITS, force=optional(shapes.boolean), tenant_id=optional(shapes.
 _user = Query(strict="2.75", user_id=optional(shapes.string(1, 255)))
 
 ACTIONS = (
-    Action("quota-sets:show", "GET", PATH, handler=show, query=_user),
-    Action("quota-sets:detail", "GET", f"{PATH}/detail", handler=detail, query=_user),
-    Action("quota-sets:defaults", "GET", f"{PATH}/defaults", policy=f"{PREFIX}:defaults",
+    Action("quota-sets:show", "GET", PATH, "serve", handler=show, query=_user),
+    Action("quota-sets:detail", "GET", f"{PATH}/detail", "serve", handler=detail, query=_user),
+    Action("quota-sets:defaults", "GET", f"{PATH}/defaults", "serve", policy=f"{PREFIX}:defaults",
            handler=defaults),
-    Action("quota-sets:update", "PUT", PATH, handler=update, query=_user,
+    Action("quota-sets:update", "PUT", PATH, "serve", handler=update, query=_user,
            body=Shape(quota_set=_set)),
-    Action("quota-sets:delete", "DELETE", PATH, handler=delete, query=_user, success=202),
+    Action("quota-sets:delete", "DELETE", PATH, "serve", handler=delete, query=_user, success=202),
 )

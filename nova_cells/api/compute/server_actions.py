@@ -136,16 +136,16 @@ def _fields(key: str, **fields: typing.Any) -> Shape:
 
 
 def action(key: str, handler: typing.Callable, body: Shape | None = None, success: int = 202,
-           since: str = "2.1", until: str | None = None) -> Action:
+           down: str = "refuse") -> Action:
     """A row that is served."""
-    return Action(key, "POST", PATH, success=success, handler=handler, body=body or _bare(key),
-                  since=since, until=until, down="keep" if handler is force_delete else "refuse")
+    return Action(key, "POST", PATH, down, success=success, handler=handler,
+                  body=body or _bare(key))
 
 
 def later(key: str, rule: str, capability: str, body: Shape | None = None, since: str = "2.1",
           until: str | None = None) -> Action:
     """A row that nothing serves yet."""
-    return Action(key, "POST", PATH, success=202, handler=unserved(rule, capability),
+    return Action(key, "POST", PATH, "serve", success=202, handler=unserved(rule, capability),
                   body=body or _bare(key), since=since, until=until, capability=capability)
 
 
@@ -189,7 +189,7 @@ SERVED = (
     action("unlock", unlock),
     action("os-getConsoleOutput", console_output, _console, success=200),
     action("os-resetState", reset_state, _state),
-    action("forceDelete", force_delete),
+    action("forceDelete", force_delete, down="keep"),
 )
 UNSERVED = (
     later("rebuild", "servers:rebuild", "rebuild", _rebuild),
@@ -222,7 +222,7 @@ UNSERVED = (
       for key in ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
                   "os-getSerialConsole")),
 )
-GONE = tuple(Action(key, "POST", PATH, handler=gone, body=_bare(key))
+GONE = tuple(Action(key, "POST", PATH, "serve", handler=gone, body=_bare(key))
              for key in ("injectNetworkInfo", "resetNetwork"))
 ACTIONS = (*SERVED, *UNSERVED, *GONE)
 

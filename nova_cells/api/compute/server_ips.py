@@ -37,6 +37,6 @@ def show(request: typing.Any) -> dict:
 
 
 ACTIONS = (
-    Action("ips:index", "GET", "/servers/{id}/ips", handler=index),
-    Action("ips:show", "GET", "/servers/{id}/ips/{label}", handler=show),
+    Action("ips:index", "GET", "/servers/{id}/ips", "stale", handler=index),
+    Action("ips:show", "GET", "/servers/{id}/ips/{label}", "stale", handler=show),
 )

@@ -93,10 +93,10 @@ _all = Shape(metadata=shapes.metadata)
 _one = Shape(meta={**shapes.metadata, "minProperties": 1, "maxProperties": 1})
 
 ACTIONS = (
-    Action("metadata:index", "GET", PATH, handler=index),
-    Action("metadata:create", "POST", PATH, handler=create, down="refuse", body=_all),
-    Action("metadata:update_all", "PUT", PATH, handler=update_all, down="refuse", body=_all),
-    Action("metadata:show", "GET", ITEM, handler=show),
-    Action("metadata:update", "PUT", ITEM, handler=update, down="refuse", body=_one),
-    Action("metadata:delete", "DELETE", ITEM, handler=delete, down="refuse", success=204),
+    Action("metadata:index", "GET", PATH, "stale", handler=index),
+    Action("metadata:create", "POST", PATH, "refuse", handler=create, body=_all),
+    Action("metadata:update_all", "PUT", PATH, "refuse", handler=update_all, body=_all),
+    Action("metadata:show", "GET", ITEM, "stale", handler=show),
+    Action("metadata:update", "PUT", ITEM, "refuse", handler=update, body=_one),
+    Action("metadata:delete", "DELETE", ITEM, "refuse", handler=delete, success=204),
 )

@@ -218,15 +218,14 @@ _update = Shape(server=Shape(
 _nothing = Query(strict="2.75")
 
 ACTIONS = (
-    Action("servers:index", "GET", "/servers", policy=f"{PREFIX}:index", handler=index,
+    Action("servers:index", "GET", "/servers", "stale", policy=f"{PREFIX}:index", handler=index,
            query=server_query.QUERY),
-    Action("servers:create", "POST", "/servers", policy=f"{PREFIX}:create", success=202,
+    Action("servers:create", "POST", "/servers", "serve", policy=f"{PREFIX}:create", success=202,
            handler=server_create.create, body=server_create.SHAPE),
-    Action("servers:detail", "GET", "/servers/detail", policy=f"{PREFIX}:detail",
+    Action("servers:detail", "GET", "/servers/detail", "stale", policy=f"{PREFIX}:detail",
            handler=detail, query=server_query.QUERY),
-    Action("servers:show", "GET", "/servers/{id}", handler=show, query=_nothing),
-    Action("servers:update", "PUT", "/servers/{id}", handler=update, body=_update,
-           down="refuse"),
-    Action("servers:delete", "DELETE", "/servers/{id}", handler=delete, success=204,
-           query=_nothing, down="keep"),
+    Action("servers:show", "GET", "/servers/{id}", "stale", handler=show, query=_nothing),
+    Action("servers:update", "PUT", "/servers/{id}", "refuse", handler=update, body=_update),
+    Action("servers:delete", "DELETE", "/servers/{id}", "keep", handler=delete, success=204,
+           query=_nothing),
 )

@@ -33,20 +33,28 @@ def statuses(tx: sa.Connection,
 
 
 class Silent:
-    """Which cells are down, and since when: asked anew at most once in ``keep`` seconds."""
+    """Of which cells nothing new comes, and since when: asked anew at most once in ``keep``
+    seconds.  One whose sync stopped is heard, and says nothing that is taken."""
 
     def __init__(self, monotonic: typing.Callable[[], float], keep: float = 1.0) -> None:
         self._monotonic, self._keep = monotonic, keep
         self._until = float("-inf")
         self._known: dict[str, float] = {}
 
+    def fresh(self) -> dict[str, float] | None:
+        """As ``since``, if that was asked just now; None: ask."""
+        return self._known if self._monotonic() < self._until else None
+
     def since(self, tx: sa.Connection) -> dict[str, float]:
-        """Cell -> when it was heard last, for cells that are down."""
+        """Cell -> when something of it was taken last, for cells that are down or halted."""
         now = self._monotonic()
         if now >= self._until:
             cells = tables.cells
-            rows = tx.execute(sa.select(cells.c.uuid, cells.c.heard_at).where(~cells.c.up))
-            self._known = {row.uuid: row.heard_at for row in rows}
+            rows = tx.execute(sa.select(cells.c.uuid, cells.c.heard_at, cells.c.halted,
+                                        cells.c.updated_at).where(
+                                            ~cells.c.up | cells.c.halted.is_not(None)))
+            self._known = {row.uuid: min(row.heard_at, row.updated_at) if row.halted
+                           else row.heard_at for row in rows}
             self._until = now + self._keep
         return self._known
 

@@ -26,7 +26,12 @@ class _Kind:
 
 _HOSTS, _SLOTS = _Kind(hosts, "uuid", "cell"), _Kind(slots, "cell")
 _ACTIONS = _Kind(actions, "uuid")
-_ALL_HOSTS = sa.select(hosts.c.id, hosts.c.cell, hosts.c.record).order_by(hosts.c.id)
+FORGOTTEN = "forgotten "         # before the uuid: what a host that is gone has for a name
+_ALL_HOSTS = sa.select(hosts.c.id, hosts.c.cell, hosts.c.record).where(
+    ~hosts.c.name.startswith(FORGOTTEN)).order_by(hosts.c.id)
+_NAMESAKES = sa.select(hosts.c.id, hosts.c.uuid).where(
+    hosts.c.cell == sa.bindparam("of_cell"), hosts.c.name == sa.bindparam("of_name"),
+    hosts.c.uuid != sa.bindparam("of_uuid"))
 _ALL_SLOTS = sa.select(slots.c.cell, slots.c.record)
 
 
@@ -51,9 +56,18 @@ class Records:
 
     def keep_host(self, tx: sa.Connection, cell: str, record: records.HostRecord, version: int,
                   now: float) -> None:
-        """A compute host of a cell."""
+        """A compute host of a cell, or its tombstone: that keeps late records out, and frees the
+        name.  Its successor's record may come first; then the name is its own from then on."""
+        name = FORGOTTEN + record.uuid if record.deleted else record.name
+        which = {"of_uuid": record.uuid, "of_cell": cell}
+        known = tx.execute(_HOSTS.known, which).scalar()
+        if known is not None and known >= version:
+            return
+        for row in tx.execute(_NAMESAKES, {**which, "of_name": name}).all():
+            tx.execute(sa.update(hosts).where(hosts.c.id == row.id).values(
+                name=FORGOTTEN + row.uuid))
         _keep(tx, _HOSTS, version, {"uuid": record.uuid, "cell": cell},
-              {"record": codec.pack(record), "applied_at": now, "name": record.name}, {})
+              {"record": codec.pack(record), "applied_at": now, "name": name}, {})
 
     def keep_slots(self, tx: sa.Connection, cell: str, record: records.SlotsRecord,
                    version: int) -> None:

@@ -186,6 +186,12 @@ class Servers:
         return tx.execute(sa.select(sa.func.count()).select_from(t).where(
             t.c.cell == cell, ~t.c.deleted)).scalar_one()
 
+    def live_by_host(self, tx: sa.Connection) -> dict[tuple[str, str], int]:
+        """(cell, host) -> how many servers are there that are not deleted."""
+        query = sa.select(t.c.cell, t.c.host, sa.func.count()).where(
+            t.c.placed, t.c.host != "", ~t.c.deleted).group_by(t.c.cell, t.c.host)
+        return {(cell, host): count for cell, host, count in tx.execute(query)}
+
     def where_are(self, tx: sa.Connection, uuids: list[str]) -> list[tuple[str, str]]:
         """(cell, host) of the servers among these that are placed on a host."""
         query = sa.select(t.c.cell, t.c.host).where(t.c.uuid.in_(uuids), t.c.placed,

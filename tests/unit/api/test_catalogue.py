@@ -6,7 +6,7 @@ import collections
 
 import testtools
 
-from nova_cells.api import catalogue, compute, faults, policy
+from nova_cells.api import catalogue, compute, down, faults, policy
 from nova_cells.api.catalogue import Action
 from nova_cells.domain import errors, lifecycle
 
@@ -17,15 +17,16 @@ def nobody(_request):
 
 class Finding(testtools.TestCase):
     made = catalogue.Catalogue([
-        Action("list", "GET", "/things"), Action("detail", "GET", "/things/detail"),
-        Action("show", "GET", "/things/{id}"),
-        Action("part", "GET", "/things/{id}/parts/{key}"),
-        Action("old", "PUT", "/things/{id}", until="2.35"),
-        Action("new", "PUT", "/things/{id}", since="2.36"),
-        Action("late", "DELETE", "/things/{id}", since="2.55"),
-        Action("start", "POST", "/things/{id}/action"),
-        Action("dump", "POST", "/things/{id}/action", since="2.17"),
-        Action("lost", "GET", "/lost", gone=True)])
+        Action("list", "GET", "/things", "serve"),
+        Action("detail", "GET", "/things/detail", "serve"),
+        Action("show", "GET", "/things/{id}", "serve"),
+        Action("part", "GET", "/things/{id}/parts/{key}", "serve"),
+        Action("old", "PUT", "/things/{id}", "serve", until="2.35"),
+        Action("new", "PUT", "/things/{id}", "serve", since="2.36"),
+        Action("late", "DELETE", "/things/{id}", "serve", since="2.55"),
+        Action("start", "POST", "/things/{id}/action", "serve"),
+        Action("dump", "POST", "/things/{id}/action", "serve", since="2.17"),
+        Action("lost", "GET", "/lost", "serve", gone=True)])
 
     def find(self, path):
         return self.made.find(path.strip("/").split("/"))
@@ -71,7 +72,8 @@ class Finding(testtools.TestCase):
 
     def test_two_answers_at_one_version_are_a_bug(self):
         self.assertRaises(errors.Bug, catalogue.Catalogue, [
-            Action("a", "GET", "/x", until="2.9"), Action("b", "GET", "/x", since="2.9")])
+            Action("a", "GET", "/x", "serve", until="2.9"),
+            Action("b", "GET", "/x", "serve", since="2.9")])
 
 
 class TheCatalogue(testtools.TestCase):
@@ -104,6 +106,12 @@ class TheCatalogue(testtools.TestCase):
         bare = [action.key for action in self.actions
                 if action.method in ("POST", "PUT") and not action.gone and action.body is None]
         self.assertEqual([], bare)
+
+    def test_each_says_what_it_does_while_a_cell_is_down(self):
+        for action in self.actions:
+            self.assertIn(action.down, down.ANSWERS, action.key)
+            if action.method == "GET":
+                self.assertIn(action.down, ("stale", "serve"), action.key)
 
     def test_unserved_verbs_name_a_capability(self):
         for action in self.actions:

@@ -1,0 +1,122 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""Every route of the catalogue while a cell is down, each way in which it can be down."""
+
+from nova_cells.api import compute
+from tests.rest import base
+
+BODIES = {"reboot": {"type": "SOFT"}, "os-getConsoleOutput": {},
+          "os-resetState": {"state": "active"}}
+WHOLE = {"metadata:create": {"metadata": {"a": "b"}}, "metadata:update": {"meta": {"key": "x"}},
+         "metadata:update_all": {"metadata": {"a": "b"}},
+         "servers:update": {"server": {"name": "x"}},
+         "services:order": {"host": "node-1", "binary": "nova-compute"},
+         "services:update": {"status": "enabled"}}
+HOST = base.CELL[:-4] + "0bad"
+
+
+class Down(base.RestCase):
+    quota = {"instances": -1, "cores": -1, "ram": -1, "metadata_items": 5, "key_pairs": 10}
+
+    def setUp(self):
+        super().setUp()
+        self.heal()
+
+    # -- the ways ---------------------------------------------------------------------------------
+
+    def heal(self):
+        self.child.down = False
+        now = self.clock.time()
+        with self.view.write() as tx:
+            self.view.cells.update(tx, base.CELL, now, up=True, halted=None, heard_at=now)
+        self.clock.now += 2
+
+    def silent(self):
+        now = self.clock.time()
+        with self.view.write() as tx:
+            self.view.cells.update(tx, base.CELL, now, up=False, heard_at=now - 300)
+        self.clock.now += 2
+
+    def halted(self):
+        with self.view.write() as tx:
+            self.view.cells.update(tx, base.CELL, self.clock.time(), halted="an old copy")
+        self.clock.now += 2
+
+    def unanswered(self):
+        """The client says at once that it cannot: breaker, transport, bulkhead."""
+        self.child.down = True
+
+    # -- the walk ---------------------------------------------------------------------------------
+
+    def walk(self, word, way):
+        """(action, answer) of every action with this word, each with a server of its own."""
+        actions = [action for action in compute.actions()
+                   if action.down == word and not action.gone]
+        self.assertNotEqual([], actions)
+        for action in actions:
+            self.heal()
+            uuid = self.create(metadata={"key": "value"}, token=base.ADMIN)
+            way()
+            yield action, uuid, self.asked(action, uuid)
+
+    def asked(self, action, uuid):
+        body = {action.key: BODIES.get(action.key)} if action.keyed else WHOLE.get(action.key, {})
+        path = action.path.replace("{key}", "key").replace("{label}", "private")
+        if action.path.startswith("/servers/{id}"):
+            path = path.replace("{id}", uuid)
+        elif action.path.startswith("/os-services/{id}"):
+            path = path.replace("{id}", "enable" if action.key == "services:order" else HOST)
+        elif action.path.startswith("/nova-cells"):
+            path = path.replace("{id}", "cell1")
+        for name in ("{id}", "{request_id}", "{alias}"):
+            path = path.replace(name, "nothing")
+        version = {"services:order": "2.52", "services:update": "2.53",
+                   "services:delete": "2.53"}.get(action.key, action.since)
+        return self.ask(action.method, path, body if action.method in ("POST", "PUT") else None,
+                        token=base.ADMIN, version=version)
+
+    # -- what the table says ----------------------------------------------------------------------
+
+    def test_refused(self):
+        for way in (self.silent, self.halted, self.unanswered):
+            for action, _uuid, answer in self.walk("refuse", way):
+                self.assertEqual((503, "5"), (answer.status, answer.headers.get("Retry-After")),
+                                 (way.__name__, action.key, answer.text))
+
+    def test_known_to_be_down_it_is_not_even_asked(self):
+        for way in (self.silent, self.halted):
+            for word in ("refuse", "keep", "stale"):
+                for action, _uuid, _answer in self.walk(word, way):
+                    self.assertEqual([], self.child.calls, (way.__name__, action.key))
+
+    def test_kept(self):
+        for way in (self.silent, self.halted, self.unanswered):
+            for action, uuid, answer in self.walk("keep", way):
+                self.assertEqual(action.success, answer.status, (way.__name__, action.key))
+                shown = self.ask("GET", f"/servers/{uuid}", token=base.ADMIN).json["server"]
+                self.assertEqual(("ACTIVE", "deleting"), (
+                    shown["status"], shown["OS-EXT-STS:task_state"]))
+                with self.view.read() as tx:
+                    self.assertEqual(1, self.view.intents.count(tx))
+                with self.view.write() as tx:
+                    self.view.intents.settle(tx, uuid, base.CELL, 1)
+
+    def test_stale(self):
+        """Answered from the view, and the reply says how old it may be."""
+        for way in (self.silent, self.halted):
+            for action, _uuid, answer in self.walk("stale", way):
+                self.assertIn(answer.status, (200, 404), (action.key, answer.text))
+                if answer.status == 200:
+                    self.assertGreaterEqual(int(answer.headers.get("X-Nova-Cells-Age", -1)), 2,
+                                            (way.__name__, action.key))
+
+    def test_fresh_answers_have_no_age(self):
+        for action, _uuid, answer in self.walk("stale", self.heal):
+            self.assertNotIn("X-Nova-Cells-Age", answer.headers, action.key)
+
+    def test_served(self):
+        """No cell is asked; an offer that cannot be sent is sent later."""
+        for way in (self.silent, self.unanswered):
+            for action, _uuid, answer in self.walk("serve", way):
+                self.assertNotEqual(503, answer.status, (way.__name__, action.key))
+                self.assertEqual([], self.child.calls, action.key)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Stops everything and removes data, configuration, logs and environments.
+# Stops everything and removes data, configuration, logs and environments, of both profiles.
 # clean.sh [--keep-packages]   keeps the virtual environments and the guest image
 
 # shellcheck source-path=SCRIPTDIR
@@ -16,7 +16,7 @@ require_root
 "$TOP_DIR/unstack.sh"
 take_lock
 run_plugin clean
-rm -rf "${DATA_DIR:?}"/{keystone,glance,passwords,pid,tempest,demo-key,demo-key.pub,main-job-kept} "${LOGDIR:?}"
+rm -rf "${DATA_DIR:?}"/{keystone,glance,passwords,passwords.lock,profile,pid,tempest,demo-key,demo-key.pub,main-job-kept} "${LOGDIR:?}"
 if [[ -z ${KEEP_PACKAGES:-} ]]; then
     rm -rf "${SERVICE_VENV:?}" "${TEMPEST_VENV:?}" "${DEST:?}/bin" "$DATA_DIR/lock"
     rmdir "$DATA_DIR" "$DEST" 2>/dev/null || true

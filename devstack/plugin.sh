@@ -5,7 +5,7 @@
 #   stack install       nova_cells, the image  stack extra         hosts, service, image, flavors
 #   stack test-config   Tempest's switches     unstack, clean      the reverse
 #
-# Only DevStack's public functions are used, and those of lib/hosts, lib/image and lib/nova_cells.
+# Only DevStack's public functions are used, and those of lib/hosts, lib/image, lib/nova_cells and the profile's.
 
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=lib/process
@@ -16,6 +16,11 @@ source "$NOVA_CELLS_DIR/devstack/lib/hosts"
 source "$NOVA_CELLS_DIR/devstack/lib/image"
 # shellcheck source=lib/nova_cells
 source "$NOVA_CELLS_DIR/devstack/lib/nova_cells"
+# The functions configure_, start_, stop_ of each profile
+# shellcheck source=lib/embedded
+source "$NOVA_CELLS_DIR/devstack/lib/embedded"
+# shellcheck source=lib/multi
+source "$NOVA_CELLS_DIR/devstack/lib/multi"
 
 if is_service_enabled nova-cells; then
     case ${1:-}/${2:-} in
@@ -31,7 +36,7 @@ if is_service_enabled nova-cells; then
         echo_summary "guest image $(guest_image_path) sha256 $(cut -d' ' -f1 "$(guest_image_path).sha256")"
         ;;
     stack/post-config)
-        configure_nova_cells
+        "configure_$NOVA_CELLS_PROFILE"
         create_nova_cells_accounts
         ;;
     stack/extra)
@@ -39,7 +44,7 @@ if is_service_enabled nova-cells; then
             nova_cells_step "starting the compute hosts" hosts \
                 "read there why libvirtd does not answer, then run this again" nova_cells_as_root start_hosts
         fi
-        start_nova_cells
+        "start_$NOVA_CELLS_PROFILE"
         nova_cells_step "image, flavors and key pair" resources \
             "see which service is not well (devstack/status.sh), then run this again" create_nova_cells_resources
         ;;
@@ -49,7 +54,8 @@ if is_service_enabled nova-cells; then
         fi
         ;;
     unstack/)
-        stop_nova_cells
+        stop_multi
+        stop_embedded
         nova_cells_as_root stop_hosts
         ;;
     clean/)

@@ -1,8 +1,17 @@
 #!/bin/bash
 # Brings up Keystone, Glance, isolated compute hosts and nova_cells on this machine, and boots a real
-# guest in each cell.  As root:  devstack/stack.sh [--no-main-job]
+# guest in each cell.  As root:  devstack/stack.sh [multi] [--no-main-job]
+#
+#   stack.sh          nova_cells in one process, on SQLite
+#   stack.sh multi    each service a process of its own, on MariaDB, RabbitMQ and memcached
 #
 # The second run is safe and quick.  unstack.sh stops everything, clean.sh removes it, status.sh looks.
+
+NOVA_CELLS_PROFILE=embedded
+if [[ ${1:-} == multi ]]; then
+    NOVA_CELLS_PROFILE=multi
+    shift
+fi
 
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=lib/env
@@ -14,7 +23,7 @@ MAIN_JOB=yes
 case ${1:-} in
 '') ;;
 --no-main-job) MAIN_JOB=no ;;
-*) die $LINENO "usage: stack.sh [--no-main-job]" ;;
+*) die $LINENO "usage: stack.sh [multi] [--no-main-job]" ;;
 esac
 
 # What builds wheels and environments, where the machine's Python does not bring it already
@@ -51,6 +60,13 @@ prepare_services() {
         "read there what the database refused, then run this again (clean.sh first, if it is spoilt)" init_services
 }
 
+# Users and vhosts first: the broker reads them when it starts.
+prepare_backends() {
+    # shellcheck disable=SC2046
+    define_rabbit $(multi_bus_users)
+    start_backends
+}
+
 init_services() {
     local keystone glance
     ( set -e; init_keystone ) & keystone=$!
@@ -72,8 +88,10 @@ wait_for() { # PID: a part that ran beside; it has said itself what is wrong
 require_root
 require_loopback
 take_lock
+must_be_this_profile
+write_profile
 load_passwords
-echo_summary "nova_cells: $CELLS cells of $HOSTS_PER_CELL hosts in $DEST, logs in $LOGDIR"
+echo_summary "nova_cells, $NOVA_CELLS_PROFILE: $CELLS cells of $HOSTS_PER_CELL hosts in $DEST, logs in $LOGDIR"
 
 # shellcheck disable=SC2046
 install_package $(python_packages) cpio
@@ -82,6 +100,10 @@ check_python
 
 prepare_services & services=$!
 trap 'kill "$services" 2>/dev/null; exit 130' INT TERM
+if [[ $NOVA_CELLS_PROFILE == multi ]]; then
+    install_backends
+    prepare_backends
+fi
 run_plugin stack install
 wait_for "$services"
 trap - INT TERM

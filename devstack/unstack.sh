@@ -1,5 +1,5 @@
 #!/bin/bash
-# Stops everything that stack.sh started, guests included.  Data stays: stack.sh goes on where it was.
+# Stops everything that stack.sh started, whatever the profile, guests included.  Data stays: stack.sh goes on where it was.
 
 # shellcheck source-path=SCRIPTDIR
 # shellcheck source=lib/env
@@ -11,4 +11,5 @@ take_lock
 run_plugin unstack
 stop_process glance
 stop_process keystone
+stop_backends
 echo_summary "everything is stopped; data is kept in $DATA_DIR"

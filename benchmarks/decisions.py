@@ -105,7 +105,8 @@ def decisions(quick: bool) -> typing.Iterator[measure.Row]:
 def _counted(cell: Cell) -> bytes:
     """With a look at whether hosts changed, as the relay does."""
     with cell.store.read() as tx:
-        cell.conductor.relay._slots(tx, cell.now)
+        cell.conductor.places.refresh(tx, cell.now)
+        cell.conductor.placing.slots.record(tx, cell.store.facts.get(tx))
     return b""
 
 

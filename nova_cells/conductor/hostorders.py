@@ -82,7 +82,10 @@ class HostOrders:
         if host.up:
             raise errors.Conflict(f"the host {host.name} is up, and would come back with its next "
                                   f"word: stop its nova-cells-compute first")
+        known = self._store.resources.provider(tx, host.uuid)
         self._store.resources.remove(tx, host.uuid)
-        self._store.facts.bump_slots(tx, now)
+        # What it added to the version of the slots record goes with it; the version must rise.
+        self._store.facts.bump_slots(tx, now, by=host.version + 1 + (
+            known.generation if known is not None else 0))
         LOG.info("host=%s uuid=%s forgotten", host.name, host.uuid)
         return self._store.hosts.put(tx, model.replace(host, deleted=True), now)

@@ -40,7 +40,8 @@ class Placing:
         self._store = conductor.store
         self._library = proposing.Library()
         self._chooser = chooser or self._library
-        self.slots = slots.Slots(self._store, conductor.places)
+        self.slots = slots.Slots(self._store, conductor.places,
+                                 conductor.settings.upload_retry)
 
     # -- an offer comes in ----------------------------------------------------------------------
 
@@ -117,8 +118,6 @@ class Placing:
             request_id=message.origin.request_id, user_id=message.origin.user_id,
             project_id=message.origin.project_id, start=message.record.created_at,
             updated=now), now)
-        # Goes up with the record, so that the top's count is right when the offer is closed.
-        self._store.facts.bump_slots(tx, now)
         LOG.info("server=%s verb=boot epoch=%d accepted on host=%s", server.uuid, server.epoch,
                  host.name)
 
@@ -161,7 +160,7 @@ class Placing:
         return model.replace(proposed, version=version, generation=generation)
 
     def _refuse(self, tx, message: commands.Boot, reason: str) -> list[effects.Effect]:  # noqa: ANN001
-        slots = self.slots.record(tx, message.record.flavor)
+        slots = self.slots.record(tx, self._store.facts.get(tx), message.record.flavor)
         LOG.info("server=%s epoch=%d refused: %s", message.server, message.epoch, reason)
         return [effects.Cast(address.Collector(self._c.cell), records.Refusal(
             op=message.op, server=message.server, epoch=message.epoch, reason=reason,
@@ -200,8 +199,7 @@ class Placing:
         self._store.servers.forget(tx, held.uuid, held.epoch)
         if held.op:
             self._store.actions.forget(tx, held.op)
-        if self._store.resources.release(tx, held.uuid):
-            self._store.facts.bump_slots(tx, now)
+        self._store.resources.release(tx, held.uuid)
 
     # -- on the host ----------------------------------------------------------------------------
 
@@ -237,5 +235,4 @@ class Placing:
         _taken, host = self.claim(tx, server.uuid, asked, proposals)
         server = lifecycle.retry(server, now, host=host.name, node=host.hypervisor_hostname)
         self._store.servers.save(tx, server, now, due_at=now + self._c.settings.ask_again)
-        self._store.facts.bump_slots(tx, now)
         return [self.task(tx, server), effects.Wake("relay")]

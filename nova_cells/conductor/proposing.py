@@ -52,7 +52,7 @@ class Service:
     """Asks a scheduler of the cell, and the library when there is no answer.
 
     ``ask`` is a bounded call on the cell's own bus.  It is only made while no transaction is open
-    (decision 0013).
+    (decision 0012).
     """
 
     def __init__(self, cell: str, ask: Ask) -> None:

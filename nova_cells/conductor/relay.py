@@ -36,8 +36,11 @@ class Relay:
             batch = [] if facts.halted else self._choose(tx, now)
             if not batch and 0 <= now - self._spoke < settings.heartbeat:
                 return []
+            found = self._records(tx, batch, facts.lift)
+            if not facts.halted:
+                found += self._slots(tx, facts, now, any(mark[0] == "slots" for mark in batch))
             upload = records.Upload(incarnation=facts.incarnation, batch=self._batch,
-                                    records=tuple(self._records(tx, batch, facts.lift, now)))
+                                    records=tuple(found))
             self._batch += 1
             self._spoke = now
         sent: list[effects.Effect] = [effects.Cast(address.Collector(facts.uuid), upload)]
@@ -67,7 +70,7 @@ class Relay:
         return chosen[:most]
 
     def _records(self, tx, batch: list[tuple[str, str, int, int]],  # noqa: ANN001
-                 lift: int, now: float) -> list[records.Record]:
+                 lift: int) -> list[records.Record]:
         """The records as they are now, whole.  Kinds without an epoch carry lifted versions."""
         def marked(kind: str) -> list[str]:
             return [uuid for known, uuid, _epoch, _version in batch if known == kind]
@@ -75,7 +78,7 @@ class Relay:
         bodies = {"server": {uuid: one.server for uuid, one in held.items()},
                   "action": self._store.actions.some(tx, marked("action")),
                   "host": {uuid: self._store.hosts.by_uuid(tx, uuid) for uuid in marked("host")},
-                  "slots": {uuid: self._slots(tx, now) for uuid in marked("slots")}}
+                  "slots": {}}
         found = []
         for kind, uuid, epoch, version in batch:
             body = bodies[kind].get(uuid)
@@ -84,14 +87,18 @@ class Relay:
             if kind == "server":
                 epoch, version = body.stamp
             else:
-                version = body.version + (lift * records.LIFT if kind != "slots" else 0)
+                version = body.version + lift * records.LIFT
             found.append(records.Record(kind=kind, uuid=uuid, epoch=epoch, version=version,
                                         **{kind: body}))
         return found
 
-    def _slots(self, tx, now: float) -> records.SlotsRecord:  # noqa: ANN001
-        self._c.places.refresh(tx, now)
-        return self._c.placing.slots.record(tx)
+    def _slots(self, tx, facts, now: float,  # noqa: ANN001
+               asked: bool) -> list[records.Record]:
+        """Joint slots, if the top does not have them: with the record of what took or freed some,
+        so that the top's count is right when the offer is closed."""
+        slots = self._c.placing.slots.news(tx, facts, now, asked)
+        return [] if slots is None else [records.Record(
+            kind="slots", uuid=slots.cell, epoch=0, version=slots.version, slots=slots)]
 
     # -- what came of it --------------------------------------------------------------------------
 
@@ -114,6 +121,8 @@ class Relay:
                         sent += self._acknowledge(tx, ack, held.get(ack.uuid), now)
         with self._lock:
             for ack in message.acks:
+                if ack.kind == "slots":
+                    self._c.placing.slots.arrived(ack.version)
                 self._under_way.pop((ack.kind, ack.uuid), None)
         if message.acks:
             sent.append(effects.Wake("relay"))       # for what was held back meanwhile
@@ -126,8 +135,10 @@ class Relay:
                 if ack.held > held.version:
                     self._restored(tx, held.uuid, held.version, ack.held)
                     return []
-                self._store.outbox.clear(tx, ack.kind, ack.uuid, ack.epoch, ack.version)
-                return self._c.placing.confirmed(tx, held, now)
+                begun = self._c.placing.confirmed(tx, held, now)
+                if not begun:            # else there is a newer version, and its mark
+                    self._store.outbox.clear(tx, ack.kind, ack.uuid, ack.epoch, ack.version)
+                return begun
             if ack.answer == "moved" or not held.confirmed:
                 self._c.placing.moved(tx, held, now)
             else:

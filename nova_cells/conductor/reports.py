@@ -29,7 +29,8 @@ class Reports:
                 return []
             # A host is given a task only once the top has confirmed: a row that does not know of
             # it comes from an old copy of the database.
-            self._store.servers.confirm(tx, held.uuid, held.epoch)
+            if not held.confirmed:
+                self._store.servers.confirm(tx, held.uuid, held.epoch)
             if message.result == "progress":
                 self._progress(tx, held.server, message, now)
             elif message.result == "done":
@@ -61,8 +62,7 @@ class Reports:
         more = {"secrets": None} if verb in ("boot", "delete") else {}
         if done.deleted:
             more["user_data"] = None
-            if self._store.resources.release(tx, server.uuid):
-                self._store.facts.bump_slots(tx, now)
+            self._store.resources.release(tx, server.uuid)
         self._store.servers.save(tx, done, now, **more)
         self._end_action(tx, op, server, now, "Success", None)
         LOG.info("server=%s verb=%s version=%d rest=%s", server.uuid, verb, done.version,
@@ -88,8 +88,7 @@ class Reports:
         facts: dict[str, object] = {}
         if server.verb == "boot":        # the host cleaned up: nothing is held any more
             facts = {"host": None, "node": None, "power_state": lifecycle.NOSTATE}
-            if self._store.resources.release(tx, server.uuid):
-                self._store.facts.bump_slots(tx, now)
+            self._store.resources.release(tx, server.uuid)
         failed = lifecycle.fail(server, now, fault, **facts)
         more = {"secrets": None} if server.verb in ("boot", "delete") else {}
         self._store.servers.save(tx, failed, now, **more)

@@ -3,8 +3,13 @@
 """Joint slots: how many more servers of each shape of the catalogue the cell could take.
 
 Counted in memory as hosts change (``scheduler.fleet``), so telling them costs what the catalogue
-is long and not what the cell is large.
+is long and not what the cell is large.  The record's version is the sum of the versions and
+generations of all hosts: it rises with every change, and nobody has to write it down (decision
+0016).  So the record goes up with the next upload after a change, and again until it is
+acknowledged or a newer one is.
 """
+
+import threading
 
 from nova_cells.domain import records, resources
 from nova_cells.domain import server as model
@@ -12,16 +17,42 @@ from nova_cells.scheduler import choose
 
 
 class Slots:
-    """Makes the slots record."""
+    """Makes the slots record, and knows whether it must go up."""
 
-    def __init__(self, store, places) -> None:  # noqa: ANN001
+    def __init__(self, store, places, retry: float) -> None:  # noqa: ANN001
         self._store = store
         self._places = places
+        self._retry = retry
+        self._lock = threading.Lock()
         self._catalogue: int | None = None       # version of the flavors that are counted
+        self._held = self._sent = -1             # versions: at the top, and on their way
+        self._sent_at = 0.0
 
-    def record(self, tx, extra: model.Flavor | None = None) -> records.SlotsRecord:  # noqa: ANN001
-        """As of the last look; with the shape of one more flavor if asked."""
-        facts = self._store.facts.get(tx)
+    def news(self, tx, facts, now: float,  # noqa: ANN001
+             asked: bool = False) -> records.SlotsRecord | None:
+        """The record, if the top does not have it.  In a transaction that only reads."""
+        if self._places.due(now):
+            self._places.refresh(tx, now)
+        version = self.version(facts)
+        with self._lock:
+            under_way = version == self._sent and 0 <= now - self._sent_at < self._retry
+            if not asked and (version <= self._held or under_way):
+                return None
+            self._sent, self._sent_at = version, now
+        return self.record(tx, facts)
+
+    def version(self, facts) -> int:  # noqa: ANN001
+        """Of what is known now."""
+        return facts.lift * records.LIFT + facts.slots + self._places.total
+
+    def arrived(self, version: int) -> None:
+        """The top has this version, whoever sent it."""
+        with self._lock:
+            self._held = max(self._held, version)
+
+    def record(self, tx, facts,  # noqa: ANN001
+               extra: model.Flavor | None = None) -> records.SlotsRecord:
+        """As of what is known; with the shape of one more flavor if asked."""
         flavors = None if self._catalogue == facts.catalogue else self._store.facts.flavors(tx)
         places = self._places
         with places.lock:
@@ -38,8 +69,8 @@ class Slots:
                 for shape, count in by_shape.items():
                     total[shape] = total.get(shape, 0) + count
             return records.SlotsRecord(
-                cell=facts.uuid, version=facts.lift * records.LIFT + facts.slots, slots=total,
-                zones=zones, catalogue=facts.catalogue, hosts=places.fleet.usable,
+                cell=facts.uuid, slots=total, zones=zones, catalogue=facts.catalogue,
+                version=self.version(facts), hosts=places.fleet.usable,
                 fullness=places.fleet.fullness())
 
 

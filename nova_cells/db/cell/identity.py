@@ -33,7 +33,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ROW = sa.select(*(t.c[name] for name in Identity.__struct_fields__))
-_BUMP = sa.update(t).values(slots=t.c.slots + 1)
+_BUMP = sa.update(t).values(slots=t.c.slots + sa.bindparam("by"))
 _SLOTS = sa.select(t.c.uuid, t.c.slots)
 _FLAVORS = sa.select(t.c.flavors)
 
@@ -70,9 +70,10 @@ class Facts:
         tx.execute(sa.update(t).where(t.c.parent.is_(None)).values(parent=parent))
         return self.get(tx)
 
-    def bump_slots(self, tx: sa.Connection, now: float) -> None:
-        """Capacity or usage changed: the slots record is newer, and must go up."""
-        tx.execute(_BUMP)
+    def bump_slots(self, tx: sa.Connection, now: float, by: int = 1) -> None:
+        """The slots record is newer for a reason that no host's version shows, and must go up.
+        Not for claims: this row would serialise them (decision 0016)."""
+        tx.execute(_BUMP, {"by": by})
         row = tx.execute(_SLOTS).one()
         self._outbox.mark(tx, "slots", row.uuid, 0, row.slots, now)
 

@@ -59,6 +59,7 @@ class Places:
         self._uuids: dict[str, str] = {}         # by name
         self._doubted: set[str] = set()
         self._looked_at: float | None = None
+        self.total = 0                           # of all stamps: rises with every change
         self.looks = self.read_again = 0         # how often, and how many hosts were read
 
     # -- looking ---------------------------------------------------------------------------------
@@ -132,6 +133,8 @@ class Places:
         namesake = self._uuids.get(host.name)
         if namesake is not None and namesake != host.uuid:
             self._forget(namesake)
+        self.total += sum(stamp) - sum(self._known[host.uuid].stamp
+                                       if host.uuid in self._known else (0,))
         self._known[host.uuid] = Known(stamp, host)
         self._uuids[host.name] = host.uuid
         capacity = {name: item.capacity for name, item in items.items()}
@@ -145,6 +148,8 @@ class Places:
 
     def _forget(self, uuid: str) -> None:
         known = self._known.pop(uuid, None)
+        if known is not None:
+            self.total -= sum(known.stamp)
         if known is not None and self._uuids.get(known.record.name) == uuid:
             del self._uuids[known.record.name]
             self.fleet.drop(known.record.name)
@@ -221,6 +226,7 @@ class Places:
             place = self.fleet.get(known.record.name)
             free = {name: left - amounts.get(name, 0) for name, left in place.free.items()}
             self._known[uuid] = known._replace(stamp=(known.stamp[0], generation + 1))
+            self.total += 1
             self.fleet.put(_at(place, uuid, generation + 1, free))
 
 

@@ -111,8 +111,8 @@ class Forgetting(Orders):
         self.assertIn(("host", H1), self.marks())
         with self.store.read() as tx:
             self.assertEqual({}, self.store.resources.generations(tx))
-            self.assertEqual(0, self.conductor.relay._slots(tx, base.NOW).hosts)
         sent = self.conductor.relay.tick(base.NOW + 2)[0].message.records
+        self.assertEqual([0], [one.slots.hosts for one in sent if one.kind == "slots"])
         self.assertEqual([True], [one.host.deleted for one in sent if one.kind == "host"])
         self.assertEqual(record, self.answer(commands.ForgetHost))     # repeated
 

@@ -118,6 +118,7 @@ def _several(program: Program, conf, workers: int, backend: str) -> int:
     """As many workers as asked, each a process that oslo.service restarts when it dies."""
     from oslo_service import service as launching
 
+    metrics.prepare(conf, program.name.removeprefix("nova-cells-"), workers)
     launcher = launching.launch(conf, make_worker(program, conf), workers=workers,
                                 restart_method="reload")
     return launcher.wait() or 0

@@ -7,8 +7,8 @@ The only room that imports prometheus_client; imports no other room but ``domain
 anything between two scrapes but count. Labels are words that the code knows, never a server.
 """
 
-from nova_cells.metrics.health import answers, living
-from nova_cells.metrics.instruments import identify, share, watch
-from nova_cells.metrics.server import Server, serve
+from nova_cells.metrics.health import Check, answers, living
+from nova_cells.metrics.instruments import identify, watch
+from nova_cells.metrics.server import Server, prepare, serve
 
-__all__ = ["Server", "answers", "identify", "living", "serve", "share", "watch"]
+__all__ = ["Check", "Server", "answers", "identify", "living", "prepare", "serve", "watch"]

@@ -24,6 +24,7 @@ from nova_cells.metrics import health, instruments
 
 LOG = logging.getLogger(__name__)
 AGAIN = 5.0              # seconds until a process that found the port taken looks again
+STOP = 0.5               # how soon it is seen that the process ends
 _JSON = "application/json"
 
 
@@ -83,7 +84,7 @@ class Server:
         told = False
         while not self._leaving.is_set():
             if self._http is not None:
-                self._http.handle_request()
+                self._http.answer_next()
                 continue
             if not told:
                 told = True
@@ -110,6 +111,20 @@ class _Http(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.owner = owner
         self.address_family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
         super().__init__(place, _Handler)
+        self.socket.settimeout(STOP)
+
+    def answer_next(self) -> None:
+        """Wait for a request, not for long.  Not ``handle_request``, whose selector would be the
+        wrong one if this module was imported before eventlet had its way."""
+        try:
+            request, address = self.get_request()
+        except OSError:
+            return
+        try:
+            self.process_request(request, address)
+        except Exception:
+            self.handle_error(request, address)
+            self.shutdown_request(request)
 
     def handle_error(self, request, client_address) -> None:  # noqa: ANN001
         LOG.debug("who asked for figures left", exc_info=True)
@@ -154,6 +169,14 @@ def serve(conf, service_name: str, checks: dict[str, health.Check]) -> Server:  
     server = Server(str(conf.metrics.bind_host), conf.metrics.port, service_name, checks)
     server.start()
     return server
+
+
+def prepare(conf, service_name: str, workers: int) -> None:  # noqa: ANN001
+    """Before workers are forked: they shall count together.  Where PROMETHEUS_MULTIPROC_DIR says,
+    else in a directory of state_path that no other service on the machine has."""
+    if workers > 1 and conf.metrics.port:
+        own = os.path.join(conf.state_path, "metrics", f"{service_name}-{conf.metrics.port}")
+        instruments.share(instruments.shared() or own)
 
 
 def text() -> bytes:

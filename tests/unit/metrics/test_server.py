@@ -99,9 +99,9 @@ class Port(testtools.TestCase):
     def test_under_eventlet(self):
         program = (
             "import os, sys\n"
-            "from nova_cells import service\n"
+            "from nova_cells import metrics, service\n"          # as the daemons do
             "service.choose_backend([], {'NOVA_CELLS_CONCURRENCY_BACKEND': 'eventlet'})\n"
-            "from nova_cells import conf, metrics\n"
+            "from nova_cells import conf\n"
             "import urllib.request\n"
             f"c = conf.new(overrides={{'metrics': {{'port': {self.port}}}}})\n"
             "told = metrics.serve(c, 'compute', {})\n"

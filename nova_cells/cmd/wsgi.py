@@ -18,7 +18,7 @@ import webob
 import webob.exc
 
 from nova_cells import clock as clocks
-from nova_cells import service
+from nova_cells import metrics, service
 from nova_cells.domain import errors
 
 PROGRAM = "nova-cells-api"
@@ -68,6 +68,9 @@ class Application:
                 cells.view.close()
                 raise
             self._fleet, self._pid, self._looked = cells, os.getpid(), time.monotonic()
+            # Of the workers with one port the first serves; they count together if
+            # PROMETHEUS_MULTIPROC_DIR names a directory.
+            metrics.serve(self._conf, "api", {"database": metrics.answers(cells.view.ping)})
 
     def _look(self) -> None:
         """One request looks; the others go on with what is known."""

@@ -14,7 +14,8 @@ from benchmarks import facts, measure
 #: Name -> module and function.
 SUITES = {
     "lists": ("lists", "reading"), "tokens": ("lists", "tokens"),
-    "growth": ("lists", "growth"), "posts": ("boots", "posts"),
+    "worker": ("worker", "worker"), "growth": ("lists", "growth"), "posts": ("boots", "posts"),
+    "decide": ("decisions", "decisions"), "path": ("decisions", "path"),
     "boots": ("boots", "boots"), "counts": ("boots", "counts"), "sync": ("sync", "sync"),
     "heal": ("sync", "heal"), "memory": ("process", "memory"), "imports": ("process", "imports"),
 }

@@ -13,7 +13,8 @@ from nova_cells.domain import errors
 from nova_cells.metrics import health
 
 LOG = logging.getLogger(__name__)
-PATHS = frozenset({"/healthz", "/readyz"})
+ALIVE = "/healthz"
+PATHS = frozenset({ALIVE, "/readyz"})
 
 
 class Application:
@@ -24,17 +25,9 @@ class Application:
         self._view = services.view
 
     def __call__(self, environ: dict, start_response: typing.Callable) -> list[bytes]:
-        alive = environ.get("PATH_INFO") == "/healthz"
-        wrong = self._threads() if alive else self._database()
-        body = orjson.dumps({"alive" if alive else "ready": not wrong, "wrong": wrong})
-        start_response("503 Service Unavailable" if wrong else "200 OK", [
-            ("Content-Type", "application/json"), ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store")])
-        return [body] if environ.get("REQUEST_METHOD") != "HEAD" else []
-
-    @staticmethod
-    def _threads() -> list[str]:
-        return health.ailments()
+        if environ.get("PATH_INFO") == ALIVE:
+            return alive(environ, start_response)
+        return _answer(environ, start_response, "ready", self._database())
 
     def _database(self) -> list[str]:
         try:
@@ -43,3 +36,17 @@ class Application:
             LOG.warning("not ready: %s", problem)
             return ["The database does not answer."]
         return []
+
+
+def alive(environ: dict, start_response: typing.Callable) -> list[bytes]:
+    """``/healthz``, also of a process that has no database yet."""
+    return _answer(environ, start_response, "alive", health.ailments())
+
+
+def _answer(environ: dict, start_response: typing.Callable, what: str,
+            wrong: list[str]) -> list[bytes]:
+    body = orjson.dumps({what: not wrong, "wrong": wrong})
+    start_response("503 Service Unavailable" if wrong else "200 OK", [
+        ("Content-Type", "application/json"), ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store")])
+    return [body] if environ.get("REQUEST_METHOD") != "HEAD" else []

@@ -39,6 +39,8 @@ class Application:
         self._looked = 0.0
 
     def __call__(self, environ, start_response):
+        if environ.get("PATH_INFO") == "/healthz":      # alive, whatever else is not
+            return probes_alive(environ, start_response)
         if self._inner is None or self._pid != os.getpid():
             try:
                 self._open()
@@ -83,6 +85,13 @@ class Application:
             LOG.warning("the table of cells could not be read: %s", error)
         finally:
             self._lock.release()
+
+
+def probes_alive(environ, start_response):
+    """Imported when it is asked: the backend must be chosen before."""
+    from nova_cells.api import probes
+
+    return probes.alive(environ, start_response)
 
 
 def _unavailable() -> webob.Response:

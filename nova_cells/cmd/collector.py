@@ -7,9 +7,6 @@ import typing
 from nova_cells import clock as clocks
 from nova_cells import metrics
 from nova_cells.cmd import collecting, daemon, fleet
-from nova_cells.conf import standalone as options
-from nova_cells.db import migrations
-from nova_cells.domain import errors
 
 
 class Work:
@@ -23,7 +20,7 @@ class Work:
     def open(self) -> None:
         """The view, the cells, the collector."""
         self._fleet = fleet.Fleet(self._conf, fleet.open_view(self._conf))
-        check_schema(self._conf)
+        fleet.check_schema(self._conf)
         self._collecting = collecting.Collecting(
             self._conf, self._fleet, clocks.SystemClock(), clocks.RandomIds())
         self._collecting.start()
@@ -42,18 +39,10 @@ class Work:
         return [metrics.answers(self._fleet.view.ping)]
 
 
-def check_schema(conf) -> None:
-    """``Invalid`` with a sentence unless the view is at the schema of this version."""
-    at, newest = migrations.current("view", options.view_url(conf))
-    if at != newest:
-        raise errors.Invalid(f"the view database is at schema {at or 'none'}, not {newest}: run "
-                             "'nova-cells-manage db sync view'")
-
-
 def check(conf) -> None:
     """Whether a collector can work: the view must answer.  Cells are waited for."""
     fleet.open_view(conf).close()
-    check_schema(conf)
+    fleet.check_schema(conf)
 
 
 PROGRAM = daemon.Program(

@@ -13,7 +13,7 @@ import threading
 from nova_cells import seal
 from nova_cells.conf import database as database_options
 from nova_cells.conf import standalone as options
-from nova_cells.db import view
+from nova_cells.db import migrations, view
 from nova_cells.domain import errors
 from nova_cells.rpc import client, router, transport
 
@@ -31,6 +31,14 @@ def open_view(conf) -> view.View:
         **database_options.pool_options(conf.view_database, url))
     opened.ping()
     return opened
+
+
+def check_schema(conf) -> None:
+    """``Invalid`` with a sentence unless the view is at the schema of this version."""
+    at, newest = migrations.current("view", options.view_url(conf))
+    if at != newest:
+        raise errors.Invalid(f"the view database is at schema {at or 'none'}, not {newest}: run "
+                             "'nova-cells-manage db sync view'")
 
 
 class Fleet:

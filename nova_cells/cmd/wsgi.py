@@ -47,6 +47,9 @@ class Application:
             except errors.Problem as problem:
                 LOG.error("%s", problem)
                 return _unavailable()(environ, start_response)
+            except Exception:
+                LOG.exception("the API cannot begin")
+                return _unavailable()(environ, start_response)
         elif time.monotonic() - self._looked > 2.0:
             self._look()
         return self._inner(environ, start_response)
@@ -62,6 +65,7 @@ class Application:
                                      "/etc/nova-cells/nova-cells.conf")
             cells = fleet.Fleet(self._conf, fleet.open_view(self._conf))
             try:
+                fleet.check_schema(self._conf)
                 cells.look()
                 self._inner = webapp.load(self._conf, cells.view, cells.client,
                                           clocks.SystemClock(), clocks.RandomIds())
@@ -95,7 +99,7 @@ def probes_alive(environ, start_response):
 
 
 def _unavailable() -> webob.Response:
-    text = ("The service cannot reach its database just now; try again later.")
+    text = "The service is not ready just now; try again later."
     return webob.Response(status=503, headers={"Retry-After": "5"}, content_type="application/json",
                           charset="UTF-8", json_body={"computeFault": {"code": 503,
                                                                        "message": text}})

@@ -24,7 +24,7 @@ class Users:
         """POST servers.  The offers are sent once, or not at all if the API dies just then."""
         try:
             accepted = self.orders.boot(asked, self._c.now)
-        except errors.OverLimit:
+        except (errors.OverLimit, errors.CellDown):
             return []
         for cast in accepted.casts:
             self._c.cast(cast.to, cast.message, None)

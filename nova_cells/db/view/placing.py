@@ -5,6 +5,7 @@ worth of work on ``tx`` and returns what must be sent once it is committed.  Dec
 the pure scheduler; never by a clock.
 """
 
+import msgspec
 import sqlalchemy as sa
 
 from nova_cells.db.view import offers as offering
@@ -51,25 +52,48 @@ class Placing:
     def choose_cell(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
                     tried: tuple[str, ...]) -> str:
         """The best cell.  Raises ``NoPlace`` in words."""
-        shape = resources.shape(server.flavor)
-        only = frozenset(cell for cell, _host in request.only_hosts)
-        asked = choose.Request(
-            amounts=resources.amounts(server.flavor), shape=shape, only=only,
+        asked, places = self._asked(server, request, tried), self._places(tx, server, request)
+        return choose.choose(asked, places, choose.CELL_FILTERS, choose.more_slots)[0].key
+
+    def _asked(self, server: model.Server, request: boot.BootRequest,
+               tried: tuple[str, ...]) -> choose.Request:
+        return choose.Request(
+            amounts=resources.amounts(server.flavor), shape=resources.shape(server.flavor),
+            only=frozenset(cell for cell, _host in request.only_hosts),
             zone=server.pinned_availability_zone, forced=request.forced_host,
             tried=frozenset(tried))
-        places = self.places(tx, shape, server.pinned_availability_zone, request.forced_host)
-        return choose.choose(asked, places, choose.CELL_FILTERS, choose.more_slots)[0].key
+
+    def _places(self, tx: sa.Connection, server: model.Server,
+                request: boot.BootRequest) -> list[choose.Place]:
+        return self.places(tx, resources.shape(server.flavor), server.pinned_availability_zone,
+                           request.forced_host)
+
+    def _would_fit(self, tx: sa.Connection, server: model.Server,
+                   request: boot.BootRequest) -> bool:
+        """Whether a cell that is down just now could take it."""
+        places = [msgspec.structs.replace(place, up=True)
+                  for place in self._places(tx, server, request) if not place.up]
+        try:
+            choose.choose(self._asked(server, request, ()), places, choose.CELL_FILTERS,
+                          choose.more_slots)
+        except errors.NoPlace:
+            return False
+        return True
 
     # -- the life of an offer ---------------------------------------------------------------
 
     def accept(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
                secrets: boot.Sealed, origin: commands.Origin, op: str,
                now: float) -> tuple[model.Server, list[effects.Effect]]:
-        """A new server and its first offer; in error at once if no cell can take it."""
+        """A new server and its first offer; in error at once if no cell can take it.  ``CellDown``,
+        and nothing is made, if only cells that are down could: an outage puts none in error."""
         sealed = secrets.user_data.encode() if secrets.user_data else None
         try:
             cell = self.choose_cell(tx, server, request, ())
         except errors.NoPlace as problem:
+            if self._would_fit(tx, server, request):
+                raise errors.CellDown("No cell that could take the server answers just now; try "
+                                      "again later") from None
             server = self._nowhere(server, problem.message, now)
             self.servers.insert(tx, server, now, sealed=sealed)
             self.records.add_action(tx, self._action(server, origin, op, now,
@@ -146,6 +170,20 @@ class Placing:
             return False, []
         self._own(tx, changed, now, server.epoch)
         return True, [effects.Cast(address.Cell(moved.cell), moved.message(changed))]
+
+    def give_up(self, tx: sa.Connection, server: model.Server, origin: commands.Origin,
+                op: str, now: float) -> bool:
+        """An operator's word: a server that is in no cell is in error.  An open offer is closed, by
+        compare-and-swap against its confirmation: whoever accepted it hears that it moved.  False:
+        it was just confirmed; read again."""
+        offer = self.offers.get(tx, server.uuid)
+        if offer is not None and not self.offers.close(tx, server.uuid, server.epoch):
+            return False
+        changed = model.replace(lifecycle.reset(server, "error", now), epoch=server.epoch + 1,
+                                version=0)
+        self._own(tx, changed, now, server.epoch)
+        self._keep(tx, self._action(changed, origin, op, now, action="resetState", done=True))
+        return True
 
     def withdraw(self, tx: sa.Connection, server: model.Server, origin: commands.Origin,
                  op: str, now: float) -> bool:

@@ -1,0 +1,1 @@
+"""The house as processes: real commands, a real broker, real databases, and kill -9."""

@@ -16,10 +16,21 @@ import typing
 import uuid as uuids
 
 from benchmarks import measure
-from nova_cells.conductor import service
+from nova_cells.conductor import placing, proposing, service
 from nova_cells.db import cell as cell_db
-from nova_cells.domain import boot, commands, effects, records, resources, tasks
+from nova_cells.domain import (
+    boot,
+    codec,
+    commands,
+    effects,
+    records,
+    resources,
+    selection,
+    tasks,
+)
 from nova_cells.domain import server as model
+from nova_cells.scheduler import choose
+from nova_cells.selector import service as selectors
 
 SIZES = (100, 1000, 5000)
 FLAVORS = tuple(model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=1024 * n, disk_gb=10 * n)
@@ -45,6 +56,7 @@ class Cell:
         self.store.create_tables()
         self.identity = self.store.identity("cell1", Ids().uuid)
         self.now = 1_800_000_000.0
+        self.made: list[placing.Placing] = []
         self.conductor = self.another()
         self.conductor.handle(commands.Catalogue(version=1, flavors=CATALOGUE), self.now)
         inventory = {resources.VCPU: resources.Inventory(total=64, allocation_ratio=4.0),
@@ -66,9 +78,11 @@ class Cell:
 
     def another(self, **more: typing.Any) -> service.Conductor:
         """A conductor of this cell."""
-        return service.Conductor(self.store, self.identity, Ids(), **more)
+        made = service.Conductor(self.store, self.identity, Ids(), **more)
+        self.made.append(made.placing)
+        return made
 
-    def offer(self, conductor: service.Conductor | None = None) -> str:
+    def offer(self, conductor: service.Conductor | None = None) -> bytes:
         """The top offers one boot."""
         number, own = next(self._pending), str(uuids.uuid4())
         self.now += 0.01
@@ -80,7 +94,7 @@ class Cell:
             self.now)
         if any(isinstance(effect, effects.Cast) for effect in done):
             raise RuntimeError("refused")
-        return own
+        return own.encode()
 
     def close(self) -> None:
         """Leave nothing."""
@@ -89,23 +103,56 @@ class Cell:
 
 
 def decisions(quick: bool) -> typing.Iterator[measure.Row]:
-    """Accepted offers at a growing number of hosts, and the count of slots that goes up."""
+    """At a growing number of hosts: the decision alone, offers accepted by it, by a scheduler
+    service (through the codec, without a bus), by four conductors in turn; a look; slots."""
     seconds = 0.7 if quick else 3.0
     for hosts in SIZES:
         cell = Cell(hosts)
         try:
-            yield {"case": f"offer accepted, {hosts} hosts",
-                   **measure.repeat(functools.partial(cell.offer), seconds, least=5, most=2000)}
-            yield {"case": f"slots counted, {hosts} hosts", **measure.repeat(
-                functools.partial(_counted, cell), seconds / 2, least=3, most=2000)}
+            for name, work in _cases(cell):
+                lost = sum(one.lost for one in cell.made)
+                row = measure.repeat(work, seconds, least=5, most=2000)
+                lost = sum(one.lost for one in cell.made) - lost
+                yield {"case": f"{name}, {hosts} hosts", **row,
+                       **({"lost": round(lost / row["n"], 3)} if "offer" in name else {})}
         finally:
             cell.close()
 
 
-def _counted(cell: Cell) -> bytes:
-    """With a look at whether hosts changed, as the relay does."""
+def _cases(cell: Cell) -> typing.Iterator[tuple[str, typing.Callable[[], bytes]]]:
+    yield "offer accepted", cell.offer
+    yield "decision alone", functools.partial(_decided, cell)
+    selector = selectors.Selector(cell.store, cell.identity, Ids())
+    selector.start(cell.now)
+
+    def ask(_to: object, question: selection.Select, _budget: float) -> object:
+        done = selector.handle(codec.decode(codec.encode(question)), cell.now)
+        return codec.decode(codec.encode(done[0].message))
+    asking = cell.another(chooser=proposing.Service(cell.identity.uuid, ask))
+    asking.places.look(cell.now)
+    yield "offer accepted, by the service", functools.partial(cell.offer, asking)
+    turns = itertools.cycle([cell.another() for _one in range(4)])
+    yield "offer accepted, four conductors in turn", lambda: cell.offer(next(turns))
+    yield "a look at what changed", functools.partial(_looked, cell)
+    yield "slots told", functools.partial(_counted, cell)
+
+
+def _decided(cell: Cell) -> bytes:
+    """Proposals, given back at once."""
+    cell.conductor.places.propose("s", choose.Request(amounts={"VCPU": 2, "MEMORY_MB": 4096}), 3,
+                                  cell.now)
+    cell.conductor.places.settle("s")
+    return b""
+
+
+def _looked(cell: Cell) -> bytes:
     with cell.store.read() as tx:
         cell.conductor.places.refresh(tx, cell.now)
+    return b""
+
+
+def _counted(cell: Cell) -> bytes:
+    with cell.store.read() as tx:
         cell.conductor.placing.slots.record(tx, cell.store.facts.get(tx))
     return b""
 

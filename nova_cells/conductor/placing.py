@@ -7,7 +7,6 @@ attachment, no guest (law T6).
 import logging
 
 from nova_cells.conductor import proposing, slots
-from nova_cells.db.cell import places
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import (
     address,
@@ -29,9 +28,6 @@ HERE = "here"                    # the role of an allocation that is no move
 ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 
-Places = places.Places
-
-
 class Placing:
     """Accepts or refuses offers, and starts what was confirmed."""
 
@@ -39,6 +35,7 @@ class Placing:
         self._c = conductor
         self._store = conductor.store
         self._library = proposing.Library()
+        self.lost = 0                    # choices in vain, for somebody was faster
         self._chooser = chooser or self._library
         self.slots = slots.Slots(self._store, conductor.places,
                                  conductor.settings.upload_retry)
@@ -47,15 +44,18 @@ class Placing:
 
     def offered(self, message: commands.Boot, now: float) -> list[effects.Effect]:
         """Choose on a snapshot, outside any transaction; insert or return existing, and claim in
-        the transaction that accepts.  If others were faster everywhere, choose again; after two
-        such losses in this process, whoever else proposes."""
+        the transaction that accepts.  If others were faster everywhere, look at those hosts and
+        choose again; if they were again, look at all, and choose in this process."""
         asked = self._ask(message.record, message.request)
         try:
             for attempt in range(ROUNDS):
                 chooser = self._chooser if attempt < 2 else self._library
+                if attempt > 1:
+                    self._c.places.look(now, force=True)
                 try:
                     return self._offered(message, asked, chooser, now)
                 except errors.Stale as problem:
+                    self.lost += 1
                     LOG.info("server=%s epoch=%d is chosen for again: %s", message.server,
                              message.epoch, problem)
         finally:

@@ -21,7 +21,9 @@ from nova_cells.conductor import (
 )
 from nova_cells.conductor import figures as cell_figures
 from nova_cells.db import engine
+from nova_cells.db.cell import places
 from nova_cells.domain import commands, effects, errors, records, tasks
+from nova_cells.scheduler import fleet
 
 LOG = logging.getLogger(__name__)
 TRIES = 8                        # swaps lost in a row before giving the message up
@@ -50,7 +52,8 @@ class Conductor:
         self.cell, self.name = identity.uuid, identity.name
         self.ids = ids
         self.settings = settings or Settings()
-        self.places = placing.Places(store)
+        # Several conductors of a cell must not all propose the same of equally good hosts.
+        self.places = places.Places(store, fleet.own_rank(ids.uuid()))
         self.placing = placing.Placing(self, chooser)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)

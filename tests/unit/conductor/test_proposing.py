@@ -59,6 +59,15 @@ class Conflicts(base.CellTest):
         self.offer(uuid)
         self.assertIn(uuid, self.allocated())
 
+    def test_one_that_was_left_far_behind_finds_the_last_place(self):
+        for number in range(3, 21):
+            self.hello(f"h{number}")
+        one, two = self.conductor, self.other
+        two.places.look(base.NOW)                # all 20 are empty, as it knows
+        self.offers(one, 79)
+        self.offers(two, 1)                      # no time has passed: it is not due to look
+        self.assertEqual(80, len(self.allocated()))
+
     def test_a_host_that_went_down_meanwhile_is_not_claimed(self):
         self.offers(self.other, 1)               # it knows both hosts
         with self.store.write() as tx:

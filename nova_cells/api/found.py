@@ -29,11 +29,14 @@ def missing(uuid: str) -> errors.NotFound:
     return errors.NotFound(f"Instance {uuid[:255]} could not be found.")
 
 
-def row(request: typing.Any, tx: typing.Any, uuid: str, deleted: bool = False) -> typing.Any:
-    """The row of a server that the asker may know of.  ``deleted``: even if it is gone."""
+def row(request: typing.Any, tx: typing.Any, uuid: str, deleted: bool = False,
+        shown: bool = False) -> typing.Any:
+    """The row of a server that the asker may know of.  ``deleted``: even if it is gone;
+    ``shown``: only what its document needs."""
     if not formats.is_uuid(uuid):
         raise missing(uuid)
-    found = request.services.view.servers.row(tx, uuid)
+    servers = request.services.view.servers
+    found = servers.shown(tx, uuid) if shown else servers.row(tx, uuid)
     if found is None or (found.deleted and not deleted):
         raise missing(uuid)
     if found.project_id != request.context.project_id and not request.admin:

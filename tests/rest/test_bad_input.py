@@ -139,7 +139,7 @@ class BadInput(base.RestCase):
             raise RuntimeError("secret detail")
         self.app = app.loadapp(self.conf, self.view, self.child, self.images, self.clock,
                                self.ids)
-        self.view.servers.row = broken
+        self.view.servers.shown = broken
         answer = self.ask("GET", "/servers/5f8a1c5e-0000-4000-8000-00000000dead")
         self.assertEqual(500, answer.status)
         self.assertNotIn("secret", answer.text)

@@ -158,7 +158,7 @@ def show(request: typing.Any) -> Reply:
     """One server."""
     view = request.services.view
     with view.read() as tx:
-        row = found.row(request, tx, request.args["id"])
+        row = found.row(request, tx, request.args["id"], shown=True)
         request.authorize(f"{PREFIX}:show", found.target(row))
         body = found.document_of(request, tx, row)
         ages = found.ages(request, tx, (row.cell,))

@@ -21,6 +21,8 @@ unpack = codec.Unpacker(model.Server)
 _uuid, _cell, _epoch, _version = (sa.bindparam(f"of_{name}") for name in (
     "uuid", "cell", "epoch", "version"))
 _ROW = sa.select(t).where(t.c.uuid == _uuid)
+_SHOWN = sa.select(t.c.uuid, t.c.project_id, t.c.user_id, t.c.deleted, t.c.cell, t.c.host,
+                   t.c.sealed, t.c.doc).where(t.c.uuid == _uuid)
 _RECORD = sa.select(t.c.record).where(t.c.uuid == _uuid)
 _HOLDING = sa.select(t.c.uuid, t.c.cell, t.c.epoch, t.c.version, t.c.placed)
 _HOLDING_ONE = _HOLDING.where(t.c.uuid == _uuid)
@@ -75,6 +77,10 @@ class Servers:
     def row(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
         """The whole row, or None."""
         return tx.execute(_ROW, {"of_uuid": uuid}).first()
+
+    def shown(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
+        """What a GET of it needs, or None: neither the record nor what lists search."""
+        return tx.execute(_SHOWN, {"of_uuid": uuid}).first()
 
     def record(self, tx: sa.Connection, uuid: str) -> model.Server | None:
         """The record, or None."""

@@ -122,12 +122,20 @@ class Orders:
                             reason=reason)
 
     def reset_state(self, uuid: str, rest: str, origin: commands.Origin, now: float) -> Order:
-        """The operator's word about where a server rests.  One that is in no cell rests where
-        placing it ended, or is being placed: no word can make it otherwise."""
-        row, _server = self._find(uuid)
-        if not row.placed:
-            raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
-        return self._to_cell(row, commands.ResetState, origin, rest=rest)
+        """The operator's word about where a server rests.  One that is in no cell can be given
+        up, and nothing else: no word makes a guest."""
+        def once() -> Order:
+            row, server = self._find(uuid)
+            if row.placed:
+                return self._to_cell(row, commands.ResetState, origin, rest=rest)
+            if rest != "error":
+                raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted, or "
+                                      f"reset to error")
+            with self.view.write() as tx:
+                if not self.view.placing.give_up(tx, server, origin, self.ids.uuid(), now):
+                    raise errors.Stale("it was just confirmed")
+                return Order(record=self.view.servers.record(tx, uuid))
+        return self._settled(uuid, once)
 
     def update(self, uuid: str, fields: dict[str, object], origin: commands.Origin,
                now: float) -> Order:

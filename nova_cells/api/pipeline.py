@@ -8,6 +8,7 @@ loads.  Every layer is given this process's private configuration.
 
 import contextlib
 import contextvars
+import importlib.util
 import logging
 import re
 import typing
@@ -131,7 +132,19 @@ def cors(_global: dict, **_local: str) -> Filter:
 def authtoken(_global: dict, **local: str) -> Filter:
     """keystonemiddleware, reading our own configuration; what it said last is remembered."""
     services = _services()
-    return lambda application: tokens.layer(application, services.conf, local, services.clock)
+
+    def layer(application: Wsgi) -> Wsgi:
+        made = tokens.layer(application, services.conf, local, services.clock)
+        _can_reach_memcached(services.conf)
+        return made
+    return layer
+
+
+def _can_reach_memcached(conf: typing.Any) -> None:
+    """keystonemiddleware would look for the library with the first token, and answer 500."""
+    if conf.keystone_authtoken.memcached_servers and importlib.util.find_spec("memcache") is None:
+        raise errors.Invalid("[keystone_authtoken] memcached_servers is set and python-memcached "
+                             "is not installed: install it, or take the option out")
 
 
 def context(_global: dict, **_local: str) -> Filter:

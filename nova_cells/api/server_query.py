@@ -31,12 +31,15 @@ _TEXT = ("all_tenants", "availability_zone", "config_drive", "created_at", "dele
          "project_id", "ramdisk_id", "reservation_id", "root_device_name", "soft_deleted",
          "status", "task_state", "tenant_id", "terminated_at", "updated_at", "user_id", "uuid",
          "vm_state", "access_ip_v4", "access_ip_v6", "auto_disk_config", "disk_config")
+#: What Nova keeps in other tables: known, and no filter for those who may use all of them.
+_JOINED = ("block_device_mapping", "services", "metadata", "system_metadata", "info_cache",
+           "security_groups", "pci_devices")
 _text = optional(shapes.string(high=1024))
 _regex = optional(shapes.string(high=255, format="regex"))
 _time = optional(shapes.string(format="date-time"))
 
 QUERY = Query(
-    dict.fromkeys(_TEXT, _text) | {"changes-since": _time} | paging.PARAMETERS,
+    dict.fromkeys((*_TEXT, *_JOINED), _text) | {"changes-since": _time} | paging.PARAMETERS,
     strict="2.75", name=_regex, ip=_regex, ip6=_regex,
     sort_key=optional(shapes.one_of(*(key for key in _SORTS if key not in _LATER_SORTS))),
     sort_dir=optional(shapes.one_of("asc", "desc")),
@@ -67,6 +70,9 @@ def read(request: typing.Any, listed: str) -> listing.Query:
     if not request.allows(ALL_FILTERS):
         given = {name: values for name, values in given.items()
                  if _EVERYBODY.get(name, math.inf) <= request.version}
+    for name in given:
+        if name in _JOINED:
+            raise errors.Invalid(f"Invalid filter field: {name}.")
     asked: dict[str, typing.Any] = {
         "limit": paging.limit(request), "marker": request.param("marker"),
         "sorts": _sorts(request), "equal": {}, "matched": {}, "moments": {},

@@ -79,6 +79,24 @@ class Actions(base.RestCase):
         self.assertEqual(400, self.act(uuid, "os-resetState", {"state": "gone"},
                                        token=base.ADMIN).status)
 
+    def test_reset_state_of_a_server_that_is_in_no_cell(self):
+        uuid = self.create(run=False)
+        answer = self.act(uuid, "os-resetState", {"state": "active"}, token=base.ADMIN)
+        self.assertEqual((409, True), (answer.status, "reset to error" in answer.message))
+        self.assertEqual(202, self.act(uuid, "os-resetState", {"state": "error"},
+                                       token=base.ADMIN).status)
+        shown = self.ask("GET", f"/servers/{uuid}").json["server"]
+        self.assertEqual(("ERROR", None), (shown["status"], shown["OS-EXT-STS:task_state"]))
+        self.assertEqual(204, self.ask("DELETE", f"/servers/{uuid}").status)
+
+    def test_what_the_state_forbids_is_a_conflict_whoever_could_do_it(self):
+        uuid = self.create()
+        for key, value in (("restore", None), ("unshelve", None), ("confirmResize", None),
+                           ("revertResize", None), ("unrescue", None)):
+            answer = self.act(uuid, key, value)
+            self.assertEqual(409, answer.status, (key, answer.text))
+            self.assertIn("vm_state active", answer.message)
+
     def test_force_delete(self):
         uuid = self.create()
         self.assertEqual(202, self.act(uuid, "forceDelete").status)

@@ -44,6 +44,17 @@ class Lists(base.RestCase):
         self.assertEqual(200, self.status("all_tenants=0"))
         self.assertEqual(400, self.status("all_tenants=maybe", token=base.ADMIN))
 
+    def test_what_is_no_filter_and_never_was(self):
+        """Refused from those who may use every filter, ignored from others."""
+        self.three()
+        for word in ("metadata", "services", "system_metadata", "pci_devices"):
+            for version in ("2.1", "2.75"):
+                query = word + "=" + urllib.parse.quote('{"k": "v"}')
+                self.assertEqual(3, len(self.names(query, version=version)))
+                answer = self.ask("GET", f"/servers?{query}", token=base.ADMIN, version=version)
+                self.assertEqual((400, f"Invalid filter field: {word}."),
+                                 (answer.status, answer.message))
+
     def test_by_name(self):
         self.three()
         for pattern, found in (("a", ["cat", "ant"]), ("^a", ["ant"]), ("t$", ["cat", "ant"]),

@@ -12,7 +12,7 @@ import typing
 from nova_cells.api import faults, found, policy, server_create, shapes
 from nova_cells.api.catalogue import Action
 from nova_cells.api.shapes import Shape, optional
-from nova_cells.domain import errors
+from nova_cells.domain import errors, lifecycle
 
 PATH = "/servers/{id}/action"
 API = "os_compute_api:"
@@ -109,12 +109,19 @@ def _image_exists(request: typing.Any) -> None:
 _NAMED = {"resize": _flavor_exists, "rebuild": _image_exists}    # what a body names must be there
 
 
+#: Action -> verb of the lifecycle table.  Evacuate looks at the host first, so not here.
+_VERBS = {verb.action: name for name, verb in lifecycle.VERBS.items() if name != "evacuate"} | {
+    "os-migrateLive": "live_migrate"}
+
+
 def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
     """A handler of a verb that nothing here can do yet."""
     def handler(request: typing.Any) -> None:
-        _allowed(request, rule)
+        row = _allowed(request, rule)
         if request.action.key in _NAMED:
             _NAMED[request.action.key](request)
+        if request.action.key in _VERBS:         # says why not, if the state forbids it anyway
+            lifecycle.begin(found.unpack(row.record), _VERBS[request.action.key], 0.0)
         raise errors.Unsupported(f"{request.action.key} is not supported by this deployment "
                                  f"(capability: {capability}).")
     return handler

@@ -49,9 +49,25 @@ class Order(base.TopTest):
     def test_nothing_but_delete_and_change_before_it_is_placed(self):
         for order in (lambda: self.orders.act(self.uuid, "stop", base.ORIGIN, base.NOW),
                       lambda: self.orders.reset_state(self.uuid, "active", base.ORIGIN, base.NOW),
-                      lambda: self.orders.reset_state(self.uuid, "error", base.ORIGIN, base.NOW),
                       lambda: self.orders.read_console(self.uuid, None, base.ORIGIN, base.NOW)):
             self.assertRaises(errors.Conflict, order)
+
+    def test_one_that_is_in_no_cell_can_be_given_up(self):
+        """Its offer can no longer be confirmed: who accepted it hears that it moved."""
+        order = self.orders.reset_state(self.uuid, "error", base.ORIGIN, base.NOW)
+        self.assertEqual(("error", None, 2), (order.record.rest, order.record.verb,
+                                              order.record.epoch))
+        self.assertIsNone(self.offer(self.uuid))
+        self.assertEqual("moved", self.accepted(self.server, self.a))
+        self.assertEqual("error", self.row(self.uuid).vm_state)
+        again = self.orders.reset_state(self.uuid, "error", base.ORIGIN, base.NOW)
+        self.assertEqual("error", again.record.rest)
+        self.assertIsNone(self.orders.delete(self.uuid, base.ORIGIN, base.NOW))
+
+    def test_one_that_was_confirmed_meanwhile_is_its_cell_s(self):
+        self.place()
+        order = self.orders.reset_state(self.uuid, "error", base.ORIGIN, base.NOW)
+        self.assertEqual(self.a, order.to.cell)
 
     def test_order_goes_to_the_cell_with_its_epoch(self):
         self.place()

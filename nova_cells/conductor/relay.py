@@ -3,17 +3,20 @@
 Loss, repetition and reordering are the same non-event; bursts coalesce, for a mark says only
 which record, and the record is read when it is sent.  Few uploads are under way at a time: what
 changes meanwhile goes up together with the next, so the busier a cell, the less each change
-costs.
+costs.  When and what is for ``pacing`` to say.
 """
 
 import logging
 import threading
 
+import msgspec
+
+from nova_cells.conductor import pacing
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import address, effects, records
 
 LOG = logging.getLogger(__name__)
-AT_ONCE = 2                      # uploads under way: one is applied while the next is made
+_SIZED = msgspec.json.Encoder()
 
 
 class Relay:
@@ -23,8 +26,8 @@ class Relay:
         self._c = conductor
         self._store = conductor.store
         self._lock = threading.Lock()
-        # (kind, uuid) -> what was sent of it: epoch, version, when, in which upload
-        self._under_way: dict[tuple[str, str], tuple[int, int, float, int]] = {}
+        self._pace = pacing.Pace(self._store.outbox, conductor.settings.upload_batch,
+                                 conductor.settings.upload_retry)
         self._batch = 0
         self._spoke = -1e9
 
@@ -33,41 +36,31 @@ class Relay:
         settings = self._c.settings
         with self._lock, self._store.read() as tx:
             facts = self._store.facts.get(tx)
-            batch = [] if facts.halted else self._choose(tx, now)
+            batch = [] if facts.halted else self._pace.choose(tx, now)
             if not batch and 0 <= now - self._spoke < settings.heartbeat:
                 return []
-            found = self._records(tx, batch, facts.lift)
+            chosen = len(batch)
+            batch, found = self._fitting(tx, batch, facts.lift)
             if not facts.halted:
                 found += self._slots(tx, facts, now, any(mark[0] == "slots" for mark in batch))
             upload = records.Upload(incarnation=facts.incarnation, batch=self._batch,
                                     records=tuple(found))
+            self._pace.sent(batch, self._batch, now)
             self._batch += 1
             self._spoke = now
         sent: list[effects.Effect] = [effects.Cast(address.Collector(facts.uuid), upload)]
-        if len(batch) == settings.upload_batch:
+        if chosen and chosen >= min(settings.upload_batch, len(batch) + 1):
             sent.append(effects.Wake("relay"))
         return sent
 
-    def _choose(self, tx, now: float) -> list[tuple[str, str, int, int]]:  # noqa: ANN001
-        """Marks that are not under way at this very version, oldest first; none while enough
-        uploads are.  Who hears the answers does not count (another conductor may), but whether
-        the marks are still there."""
-        most, retry = self._c.settings.upload_batch, self._c.settings.upload_retry
-        chosen, uploads = [], set()
-        for mark in self._store.outbox.marks(tx, most + len(self._under_way)):
-            kind, uuid, epoch, version = mark
-            sent = self._under_way.get((kind, uuid))
-            if sent is not None and sent[:2] == (epoch, version) and 0 <= now - sent[2] < retry:
-                uploads.add(sent[3])
-            else:
-                chosen.append(mark)
-        if len(uploads) >= AT_ONCE:
-            return []
-        self._under_way = {key: sent for key, sent in self._under_way.items()
-                           if 0 <= now - sent[2] < retry}
-        for kind, uuid, epoch, version in chosen[:most]:
-            self._under_way[kind, uuid] = (epoch, version, now, self._batch)
-        return chosen[:most]
+    def _fitting(self, tx, batch: list[pacing.Mark],  # noqa: ANN001
+                 lift: int) -> tuple[list[pacing.Mark], list[records.Record]]:
+        """As many of these as one message may hold, and their records; at least one."""
+        found = self._records(tx, batch, lift)
+        while len(batch) > 1 and len(_SIZED.encode(found)) > self._c.settings.upload_bytes:
+            batch = batch[:len(batch) // 2]
+            found = self._records(tx, batch, lift)
+        return batch, found
 
     def _records(self, tx, batch: list[tuple[str, str, int, int]],  # noqa: ANN001
                  lift: int) -> list[records.Record]:
@@ -123,8 +116,9 @@ class Relay:
             for ack in message.acks:
                 if ack.kind == "slots":
                     self._c.placing.slots.arrived(ack.version)
-                self._under_way.pop((ack.kind, ack.uuid), None)
-        if message.acks:
+            silent = self._pace.answered([(ack.kind, ack.uuid) for ack in message.acks
+                                          if ack.kind != "slots"], now)
+        if message.acks or silent:
             sent.append(effects.Wake("relay"))       # for what was held back meanwhile
         return sent
 

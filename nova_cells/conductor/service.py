@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ask_again: float = 30.0          # an open task is sent again
     host_down_after: float = 25.0    # a host silent for so long is down (service_down_time)
     upload_batch: int = 200          # records in one upload
+    upload_bytes: int = 1024 * 1024  # of the records in one upload
     upload_retry: float = 3.0        # an upload that is not acknowledged is repeated
     heartbeat: float = 5.0           # an empty upload when there is nothing to say
     tombstone_age: float = 86400.0   # longer than any outage that is to be survived

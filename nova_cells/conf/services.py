@@ -37,8 +37,13 @@ CONDUCTOR = [
                  help="Seconds of silence after which a host counts as down."),
     cfg.IntOpt("upload_batch", default=200, min=1,
                help="Records sent up at a time."),
+    cfg.IntOpt("upload_bytes", default=1024 * 1024, min=1024,
+               help="Bytes of records sent up at a time; a single record may be larger. Must stay "
+                    "well below [rpc] max_message_size."),
     cfg.FloatOpt("upload_retry", default=3.0, min=0.1,
-                 help="Seconds after which records that were not acknowledged are sent again."),
+                 help="Seconds after which records that were not acknowledged are sent again; "
+                      "twice as long each time, up to sixteen times that, until the API cell "
+                      "answers."),
     cfg.FloatOpt("heartbeat", default=5.0, min=0.5,
                  help="Seconds after which a cell with nothing to say says so."),
     cfg.FloatOpt("tombstone_age", default=86400.0, min=60.0,

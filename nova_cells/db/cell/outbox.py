@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from nova_cells.db import engine
 from nova_cells.db.cell import tables
 
+OWN = 5000                       # marks that a process remembers to have made
 t = tables.outbox
 # Said once: these run with every change, and making a statement costs more than carrying it out.
 _HERE = (t.c.kind == sa.bindparam("of_kind")) & (t.c.uuid == sa.bindparam("of_uuid"))
@@ -29,11 +30,15 @@ def _order(mark: tuple[str, str, int, int]) -> tuple[int, str]:
 
 
 class Outbox:
-    """The marks."""
+    """The marks.  ``own``: which of them this process made lately, for its relay to begin with."""
+
+    def __init__(self) -> None:
+        self.own: dict[tuple[str, str], int] = {}
 
     def mark(self, tx: sa.Connection, kind: str, uuid: str, epoch: int, version: int,
              now: float) -> None:
         """This record, at least at this version, must go up."""
+        self._note(kind, uuid)
         stamp = {"epoch": epoch, "version": version}
         if not engine.swapped(tx.execute(_AGAIN, {"of_kind": kind, "of_uuid": uuid, **stamp})):
             tx.execute(_FIRST, {"kind": kind, "uuid": uuid, "marked_at": now, **stamp})
@@ -48,6 +53,8 @@ class Outbox:
         """``mark`` for many (uuid, epoch, version): the old marks go, for new ones say more."""
         if stamps:
             stamps = sorted(stamps)              # one order: no deadlocks
+            for uuid, _epoch, _version in stamps:
+                self._note(kind, uuid)
             tx.execute(_GONE, [{"of_kind": kind, "of_uuid": uuid} for uuid, _e, _v in stamps])
             tx.execute(_FIRST, [{"kind": kind, "uuid": uuid, "epoch": epoch, "version": version,
                                  "marked_at": now} for uuid, epoch, version in stamps])
@@ -67,6 +74,21 @@ class Outbox:
     def marks(self, tx: sa.Connection, limit: int) -> list[tuple[str, str, int, int]]:
         """(kind, uuid, epoch, version), longest marked first."""
         return [tuple(row) for row in tx.execute(_OLDEST, {"most": limit})]
+
+    def some(self, tx: sa.Connection,
+             keys: list[tuple[str, str]]) -> list[tuple[str, str, int, int]]:
+        """The marks of these (kind, uuid), as far as there are any."""
+        found: list[tuple[str, str, int, int]] = []
+        for kind in sorted({kind for kind, _uuid in keys}):
+            uuids = [uuid for known, uuid in keys if known == kind]
+            found += [tuple(row) for row in tx.execute(
+                sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).where(
+                    t.c.kind == kind, t.c.uuid.in_(uuids)))]
+        return found
+
+    def _note(self, kind: str, uuid: str) -> None:
+        if len(self.own) < OWN:          # what is forgotten is found among the oldest
+            self.own[kind, uuid] = 0
 
     def length(self, tx: sa.Connection) -> int:
         """How many records are on their way up."""

@@ -38,6 +38,7 @@ source = fake
 [fake]
 boot_delay = {delay}
 [conductor]
+scheduler = {scheduler}
 ask_again = 2
 heartbeat = 1
 host_down_after = {host_down_after}
@@ -117,11 +118,13 @@ class Deployment:
         self._shape = dict(conductors=conductors, collectors=collectors, apis=apis,
                            scheduler=scheduler)
         self._values = dict(backend=backend, delay=delay, host_down_after=host_down_after,
-                            secrets=self.directory / "secrets.key")
+                            secrets=self.directory / "secrets.key",
+                            scheduler="service" if scheduler and has_scheduler() else "library")
         self._more = more
         self.cells = {f"c{n}": str(uuid.uuid4()) for n in range(1, cells + 1)}
         self.hosts = {cell: [f"{cell}-h{n}" for n in range(1, hosts + 1)] for cell in self.cells}
         self.services: dict[str, Service] = {}
+        self.buses: dict[str, str] = {}             # cell -> its bus, as services know it
         self.urls: list[str] = []
 
     # -- its life ---------------------------------------------------------------------------------
@@ -178,7 +181,9 @@ class Deployment:
 
     def transport_url(self, cell: str) -> str:
         """The bus of a cell."""
-        return self._broker.url(f"{cell}-{self._tag}")
+        if cell not in self.buses:
+            self.buses[cell] = self._broker.url(f"{cell}-{self._tag}")
+        return self.buses[cell]
 
     def database_url(self, name: str) -> str:
         """The database of "view" or of a cell."""
@@ -334,6 +339,16 @@ class Deployment:
         status, document, _headers = self.ask("GET", "/os-services?binary=nova-compute")
         up = [one for one in document["services"] if one["state"] == "up"] if status == 200 else []
         return len(up) == sum(len(hosts) for hosts in self.hosts.values())
+
+
+def within(seconds: float, condition) -> bool:
+    """Whether it came true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def has_scheduler() -> bool:

@@ -14,7 +14,7 @@ import sys
 import time
 import typing
 
-from tests.processes import deployment
+from tests.processes import deployment, load
 
 
 class Point(typing.NamedTuple):
@@ -70,25 +70,25 @@ class Drill:
 
     def try_point(self, point: Point) -> Found:
         """Kill, restart, wait, look."""
+        self.d.wait_for(self._settled, "the servers of the point before are gone")
         before = set(self.d.servers())
         if point.operation == "delete":
             self._boot()
-            self.d.wait_for(lambda: self._settled(before), "the servers to be deleted are up")
+            self.d.wait_for(self._settled, "the servers to be deleted are up")
             mine = set(self.d.servers()) - before
         victim = self._trap(point)
         promised, refused = self._boot() if point.operation == "boot" else self._delete(mine)
-        died = _within(60.0, lambda: any(one.pid is None for one in victim))
+        died = deployment.within(60.0, lambda: any(one.pid is None for one in victim))
         for one in victim:
             one.end()
             one.start()
         begin = time.monotonic()
         wrong = [] if died else ["the point was never reached"]
-        settled = _within(90.0, lambda: self._settled(before if point.operation == "boot" else
-                                                      before | refused))
+        settled = deployment.within(90.0, self._settled)
         if point.operation == "delete" and refused:
             for uuid in refused & set(self.d.servers()):
                 self.d.ask("DELETE", f"/servers/{uuid}")
-            settled = _within(60.0, lambda: self._settled(before))
+            settled = deployment.within(60.0, self._settled)
         took = time.monotonic() - begin
         wrong += [] if settled else [f"not settled: {self.d.statuses()}"]
         now = self.d.statuses()
@@ -97,7 +97,10 @@ class Drill:
                       if now.get(uuid) != "ACTIVE"]
         else:
             wrong += [f"{uuid} was deleted and is {now[uuid]}" for uuid in mine & set(now)]
-        return Found(point, wrong + self._look(), took)
+        wrong += self._look()
+        for uuid in set(now) - before:
+            self.d.ask("DELETE", f"/servers/{uuid}")
+        return Found(point, wrong, took)
 
     def _trap(self, point: Point) -> list[deployment.Service]:
         """The services of this kind, begun again so that they die at the point."""
@@ -127,30 +130,15 @@ class Drill:
         gone = {uuid for uuid, status in answers.items() if status in (204, 404)}
         return sorted(gone), mine - gone
 
-    def _settled(self, also: set[str]) -> bool:
+    def _settled(self) -> bool:
         """Everything that exists is at rest and runs where it should, and nothing else."""
-        status, document, _headers = self.d.ask("GET", "/servers/detail?limit=1000")
-        if status != 200:
-            return False
-        servers = {server["id"]: server for server in document["servers"]}
-        guests = self.d.guests()
-        return all(server["status"] == "ACTIVE" and not server["OS-EXT-STS:task_state"]
-                   for uuid, server in servers.items()) and set(guests) == set(servers)
+        return load.settled(self.d)
 
     def _look(self) -> list[str]:
         """No guest twice, and the invariants of every cell."""
         doubled = [f"{uuid} runs on {hosts}" for uuid, hosts in self.d.guests().items()
                    if len(hosts) != 1]
         return doubled + self.d.verify()
-
-
-def _within(seconds: float, condition) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def main() -> int:

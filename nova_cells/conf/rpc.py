@@ -53,7 +53,7 @@ OPTS = {"rpc": RPC}
 #: doc/howto/bus.rst.
 RABBIT: dict[str, object] = {
     "rabbit_quorum_queue": True,
-    "rabbit_transient_quorum_queue": True,
+    "rabbit_transient_quorum_queue": False,
     "rabbit_quorum_delivery_limit": 10,
     "rabbit_transient_queues_ttl": 1800,
     "rabbit_qos_prefetch_count": 8,

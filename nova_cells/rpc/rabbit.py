@@ -11,6 +11,7 @@ message is put aside (``on_poison``), never returned to the queue.
 """
 
 import contextlib
+import logging
 import threading
 import time
 
@@ -20,9 +21,13 @@ import oslo_messaging
 from oslo_messaging._drivers import amqpdriver, base, common, impl_rabbit
 from oslo_messaging._drivers import pool as pools
 
+LOG = logging.getLogger(__name__)
 TRIES = 1                        # repetitions of whatever may not wait for ever
 HOST_TOPICS = frozenset({"compute"})     # topics that are only ever spoken to by host name
-READ_ON = 0.01                   # seconds
+PROBE = "nova-cells.probe"       # a message that only shows whether a queue takes messages
+PROBED = 5.0                     # seconds
+READ_ON = 0.001                  # seconds
+AT_MOST = 100                    # frames read on at a time
 SETTLE = 1.0                     # seconds for the confirmation that follows a returned message
 
 
@@ -76,9 +81,15 @@ class Connection(impl_rabbit.Connection):
             rabbit_quorum_queue=self.rabbit_quorum_queue,
             rabbit_quorum_queue_config=self.rabbit_quorum_queue_config))
 
+    def probe(self, queue: str) -> None:
+        """TimeoutError for a queue that does not take a message."""
+        if self.rabbit_quorum_queue:
+            self._producer.publish("", exchange="", routing_key=queue, type=PROBE,
+                                   expiration=PROBED, timeout=PROBED)
+
     def _on_connection_blocked(self, reason) -> None:
         self._blocked = True
-        impl_rabbit.LOG.error("the broker takes no messages: %s", reason)
+        LOG.error("the broker takes no messages: %s", reason)
 
     def _on_connection_unblocked(self) -> None:
         self._blocked = False
@@ -98,8 +109,23 @@ class Connection(impl_rabbit.Connection):
 class Consumer(impl_rabbit.Consumer):
     """A queue that is listened to.  ``callback`` is a ``RabbitListener``."""
 
+    def declare(self, conn) -> None:
+        """A quorum queue may come back from a killed broker without a leader, and takes nothing
+        any more: it is made anew.  What was in it is sent again by whoever still wants it."""
+        super().declare(conn)
+        try:
+            conn.probe(self.queue_name)
+        except TimeoutError:
+            LOG.warning("the queue %s takes no messages after a restart of the broker; it is made "
+                        "anew", self.queue_name)
+            self.queue.delete()
+            super().declare(conn)
+
     def _callback(self, message) -> None:
         message = self.queue.channel.message_to_python(message)
+        if message.properties.get("type") == PROBE:
+            message.ack()
+            return
         try:
             found = _unwrapped(message, self.callback.largest)
         except Exception as error:
@@ -148,7 +174,8 @@ class Incoming(amqpdriver.AMQPIncomingMessage):
         """While no thread is free for this one: what comes after it is read, so that it is known
         how long it waited, and the broker hears that we live."""
         with contextlib.suppress(Exception):     # whatever it is, the listener will meet it too
-            self.listener.conn.consume(timeout=READ_ON)
+            for _frame in range(AT_MOST):
+                self.listener.conn.consume(timeout=READ_ON)      # Timeout: nothing is there
 
 
 class RabbitListener(amqpdriver.AMQPListener):
@@ -174,9 +201,21 @@ class _Pool(pools.ConnectionPool):
         if not self._slots.acquire(timeout=self.conf.rpc.publish_timeout):
             raise oslo_messaging.MessageDeliveryFailure("every connection to the broker is busy")
         try:
-            return super().get(retry=retry)
+            return self._any(retry)
         except BaseException:
             self._slots.release()
+            raise
+
+    def _any(self, retry) -> Connection:  # noqa: ANN001
+        """A new one may be refused while old ones live on, such as after the password was
+        changed: then one of those will do."""
+        try:
+            return super().get(retry=retry)
+        except oslo_messaging.MessageDeliveryFailure:
+            with self._cond:
+                if self._current_size and self._cond.wait_for(
+                        lambda: self._items, self.conf.rpc.publish_timeout):
+                    return self._items.pop()[1]
             raise
 
     def put(self, item) -> None:
@@ -205,6 +244,8 @@ class RabbitDriver(impl_rabbit.RabbitDriver):
         listener = RabbitListener(self, conn)
         topic = f"{target.topic}.{target.server}" if target.topic in HOST_TOPICS else target.topic
         conn.declare_queue(self._get_exchange(target), topic, listener)
+        with self._get_connection(common.PURPOSE_SEND):
+            pass                     # there is one for answers, whatever becomes of the password
         return base.PollStyleListenerAdapter(listener, batch_size, batch_timeout)
 
     def _get_reply_q(self) -> str:

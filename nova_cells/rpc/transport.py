@@ -51,7 +51,11 @@ def open_transport(conf: cfg.ConfigOpts, url: str) -> oslo_messaging.Transport:
         if parsed.transport in _RABBIT:
             return oslo_transport.RPCTransport(_rabbit_driver(conf, parsed))
         return oslo_messaging.get_rpc_transport(conf, parsed)
-    except (oslo_messaging.InvalidTransportURL, ValueError, cfg.NoSuchOptError):
+    except cfg.NoSuchOptError as error:
+        raise errors.Invalid(f"the transport URL {masked(url)} has an option that does not exist: "
+                             f"{error.opt_name}; those of [oslo_messaging_rabbit] can be used"
+                             ) from None
+    except (oslo_messaging.InvalidTransportURL, ValueError):
         raise errors.Invalid(f"{masked(url)} is not a transport URL: write it as "
                              "rabbit://user:password@host:5672/vhost") from None
     except oslo_messaging.DriverLoadFailure:

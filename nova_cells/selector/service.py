@@ -55,6 +55,8 @@ class Selector:
             except errors.NoPlace as problem:
                 found.append(())
                 reason = problem.message
+        if not self.answered:
+            LOG.info("a conductor asks: proposing hosts from now on")
         self.answered += len(found)
         self.empty += found.count(())
         return selection.Selected(proposals=tuple(found), reason=reason)

@@ -36,16 +36,21 @@ class Scheduler(testtools.TestCase):
         return any(one.said("no scheduler of the cell answers")
                    for one in self.running.named("conductor"))
 
+    def asked(self):
+        """One more boot, and whether the scheduler was asked since its start.  A conductor that
+        missed an answer, on a busy machine, tries it again only after a while."""
+        self.boot(1)
+        return self.running.services["scheduler-c1"].said("a conductor asks")
+
     def test_it_is_asked_it_dies_and_it_comes_back(self):
-        self.boot(6)
-        self.assertFalse(self.silent())
+        self.running.wait_for(self.asked, "the scheduler is asked")
         scheduler = self.running.services["scheduler-c1"]
         scheduler.kill()
-        self.boot(4)
-        self.assertTrue(self.silent())
+        self.boot(2)
+        self.running.wait_for(self.silent, "a conductor misses its answer")
         scheduler.start()
         scheduler.wait_ready()
-        self.boot(2)
-        hosts = [host for found in self.running.guests().values() for host in found]
-        self.assertEqual((12, 2), (len(hosts), len(set(hosts))))
+        self.running.wait_for(self.asked, "the scheduler is asked again")
+        found = self.running.guests().values()
+        self.assertEqual(len(self.running.statuses()), sum(map(len, found)))
         self.assertEqual([], self.running.verify())

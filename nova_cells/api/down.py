@@ -22,6 +22,8 @@ ANSWERS = {
     "keep": "taken, and carried out when the cell is back; until then the server is shown with its "
             "last state and ``task_state`` deleting",
     "serve": "as always: no cell is asked",
+    "elsewhere": "another cell takes it; if only cells that are down could, 503 with "
+                 "``Retry-After``, and nothing is left of it",
     "again": "sent again until the cell answers; nobody waits",
 }
 
@@ -53,7 +55,7 @@ When a cell is down
 
 Servers of a cell that is down are listed and shown as they were last known, at every
 microversion; no status is made up (decision 0008). What does not need that cell goes on as
-always, and a new server goes to another.
+always.
 
 A cell is down when
 

@@ -114,6 +114,24 @@ class Down(base.RestCase):
         for action, _uuid, answer in self.walk("stale", self.heal):
             self.assertNotIn("X-Nova-Cells-Age", answer.headers, action.key)
 
+    def test_elsewhere(self):
+        """One cell is down: the other takes it.  Both are: 503, and nothing is left."""
+        other = "0b000000-0000-4000-8000-00000000000b"
+        body = {"server": {"name": "a", "flavorRef": "1", "imageRef": base.PICTURE}}
+        self.silent()
+        answer = self.ask("POST", "/servers", body)
+        self.assertEqual((503, "5"), (answer.status, answer.headers.get("Retry-After")))
+        self.assertEqual([], self.ask("GET", "/servers").json["servers"])
+        with self.view.read() as tx:
+            flavor = self.view.flavors.catalogue(tx)[1][0]
+        base.prepare_cell(self.view, [flavor], self.clock.time(), other, "beta")
+        self.assertEqual(202, self.ask("POST", "/servers", body).status)
+        self.assertEqual([other], [self.offered(cast) for cast in self.child.casts])
+
+    def offered(self, message):
+        with self.view.read() as tx:
+            return self.view.offers.get(tx, message.server).cell
+
     def test_served(self):
         """No cell is asked; an offer that cannot be sent is sent later."""
         for way in (self.silent, self.unanswered):

@@ -220,8 +220,8 @@ _nothing = Query(strict="2.75")
 ACTIONS = (
     Action("servers:index", "GET", "/servers", "stale", policy=f"{PREFIX}:index", handler=index,
            query=server_query.QUERY),
-    Action("servers:create", "POST", "/servers", "serve", policy=f"{PREFIX}:create", success=202,
-           handler=server_create.create, body=server_create.SHAPE),
+    Action("servers:create", "POST", "/servers", "elsewhere", policy=f"{PREFIX}:create",
+           success=202, handler=server_create.create, body=server_create.SHAPE),
     Action("servers:detail", "GET", "/servers/detail", "stale", policy=f"{PREFIX}:detail",
            handler=detail, query=server_query.QUERY),
     Action("servers:show", "GET", "/servers/{id}", "stale", handler=show, query=_nothing),

@@ -129,14 +129,12 @@ class Servers:
 
     def bury(self, tx: sa.Connection, uuid: str, epoch: int, now: float,
              version: int = 0) -> None:
-        """A bare tombstone: a boot at this epoch or an older one must not happen any more."""
-        values = dict(epoch=epoch, version=version, confirmed=False, host="", rest="deleted",
-                      verb="", ticket=0, op=None, began_at=now, due_at=0, deleted_at=now,
-                      record=None, request=None, secrets=None, user_data=None)
-        known = tx.execute(sa.update(t).where(t.c.uuid == uuid, t.c.epoch <= epoch)
-                           .values(**values))
-        if not engine.swapped(known):
-            tx.execute(sa.insert(t).values(uuid=uuid, **values))
+        """A bare tombstone: a boot at this epoch or an older one must not happen any more.  There
+        must be no row: whoever put one in meanwhile (DBDuplicateEntry) has to be looked at."""
+        tx.execute(sa.insert(t).values(
+            uuid=uuid, epoch=epoch, version=version, confirmed=False, host="", rest="deleted",
+            verb="", ticket=0, op=None, began_at=now, due_at=0, deleted_at=now, record=None,
+            request=None, secrets=None, user_data=None))
 
     def save(self, tx: sa.Connection, server: model.Server, now: float,
              **more: typing.Any) -> None:

@@ -15,8 +15,6 @@ import logging
 import threading
 import time
 
-import amqp.exceptions
-import kombu.exceptions
 import oslo_messaging
 from oslo_messaging._drivers import amqpdriver, base, common, impl_rabbit
 from oslo_messaging._drivers import pool as pools
@@ -46,7 +44,7 @@ class Connection(impl_rabbit.Connection):
         self.connection.connect_timeout = self._bounds.connect_timeout
         try:
             super().ensure_connection()
-        except (kombu.exceptions.KombuError, amqp.exceptions.AMQPError, OSError) as error:
+        except Exception as error:       # of sockets, TLS, kombu or py-amqp: many families
             raise oslo_messaging.MessageDeliveryFailure(
                 f"the broker cannot be reached: {type(error).__name__}") from None
 

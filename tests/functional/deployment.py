@@ -1,19 +1,30 @@
 # Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-"""A whole deployment in one process on a loopback port, and what its users do to it."""
+"""A whole deployment in one process on a loopback port, and what its users do to it.
+
+The environment says on what it runs, so that the same tests are run on all of it:
+NOVA_CELLS_TEST_DATABASE (sqlite, mariadb, postgresql), NOVA_CELLS_TEST_BUS (local, rabbit),
+NOVA_CELLS_TEST_CELLS (2) and NOVA_CELLS_CONCURRENCY_BACKEND (threading, eventlet).
+"""
 
 import json
+import os
 import urllib.error
 import urllib.request
+import uuid
 
 from nova_cells.image import fake
+from tests.servers import databases, process, rabbitmq
 from tests.unit.cmd import base
+
+CELLS = int(os.environ.get("NOVA_CELLS_TEST_CELLS") or 2)
+BUS = os.environ.get("NOVA_CELLS_TEST_BUS") or "local"
 
 CONF = """
 [DEFAULT]
 compute_driver = fake
 [standalone]
-cells = cell1, cell2
+cells = {cells}
 [api]
 auth_strategy = noauth2
 [glance]
@@ -38,10 +49,40 @@ ram = -1
 class Deployed(base.CommandTestCase):
     """Starts, restarts and asks."""
 
+    def setUp(self):
+        super().setUp()
+        try:
+            self.places = self._places()
+        except process.Missing as missing:
+            self.skipTest(str(missing))
+
+    def _places(self):
+        """Where this test's databases and buses are, as words for the configuration; none: below
+        the state path, and inside the process."""
+        kind, text = databases.kind(), ""
+        if kind != "sqlite":
+            text += f"[view_database]\nconnection = {databases.empty(kind)}\n"
+        for number in range(1, CELLS + 1):
+            text += f"[cell.cell{number}]\n"
+            if kind != "sqlite":
+                text += f"connection = {databases.empty(kind)}\n"
+            if BUS == "rabbit":
+                url = rabbitmq.shared().url(f"cell{number}-{uuid.uuid4().hex[:8]}")
+                text += f"transport_url = {url}\n"
+        return text
+
     def deploy(self, *words, delay=0.0, instances=-1):
         """A process on this test's state."""
-        path = self.file(CONF.format(delay=delay, instances=instances))
-        return self.start("--config-file", path, *words)
+        cells = ", ".join(f"cell{number}" for number in range(1, CELLS + 1))
+        self.path = self.file(CONF.format(delay=delay, instances=instances, cells=cells)
+                              + self.places)
+        return self.start("--config-file", self.path, *words)
+
+    def run_command(self, *words, **named):
+        """An operator's command, on the same databases."""
+        if databases.kind() == "sqlite":
+            return super().run_command(*words, **named)
+        return super().run_command("--config-file", self.path, *words, **named)
 
     def ask(self, process, method, path, body=None, user="admin:demo"):
         """(status, document, headers), whatever the status is."""

@@ -87,9 +87,9 @@ class _Patient:
                 return
             left = until - time.monotonic()
             if left <= 0 or not _ready(connection, state == extensions.POLL_READ, left):
-                connection.close()
-                raise OperationalError("connection to server lost: it did not answer within "
-                                       f"{self._seconds:g} s")
+                raise OperationalError(              # psycopg2 closes the connection then
+                    "connection to server lost: it did not answer within "
+                    f"{self._seconds:g} s")
 
 
 def _ready(connection: typing.Any, reading: bool, seconds: float) -> bool:

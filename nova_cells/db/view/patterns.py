@@ -17,6 +17,8 @@ _parser = re._parser                     # type: ignore[attr-defined]  # the sta
 _LONGEST = 255
 _MOST = 255                              # times that PostgreSQL can repeat
 _REPEATS = 6                             # in one pattern
+_BREAK = "\\n"                   # for PostgreSQL a dot is any character
+_END = "$(?!\\n)"                # for others "$" is also before a line break at the end
 _CLASSES = {"CATEGORY_DIGIT": "0-9", "CATEGORY_WORD": "a-zA-Z0-9_",
             "CATEGORY_SPACE": " \\t\\n\\r\\f\\v"}
 
@@ -44,7 +46,7 @@ class _Writer:
             case "NOT_LITERAL":
                 return f"[^{_literal(value)}{self._without}]"
             case "ANY":
-                return f"[^{self._without}]" if self._without else "."
+                return f"[^{self._without or _BREAK}]"
             case "IN":
                 return self._set(value)
             case "BRANCH":
@@ -59,7 +61,7 @@ class _Writer:
             case "AT" if str(value) in ("AT_BEGINNING", "AT_BEGINNING_STRING"):
                 return "^"
             case "AT" if str(value) in ("AT_END", "AT_END_STRING"):
-                return "$"
+                return _END
         self.refuse(f"{op.lower().replace('_', ' ')} is not supported by every database")
 
     def _repeat(self, low: int, high: typing.Any, inner: typing.Iterable[tuple],

@@ -1,15 +1,17 @@
 #!/bin/bash
 # Run the tests of "every run": the checks of the house, units and laws, functional tests, the simulation, the documents.
 #
-# Usage: tests/run.sh [--fast] [--libvirt] [--help]
+# Usage: tests/run.sh [--fast] [--servers] [--libvirt] [--help]
 #
 #   --fast      the house, units and laws, and 20 seeds of the simulation
+#   --servers   also real databases and a real broker: MariaDB, PostgreSQL, RabbitMQ, each started on loopback in a directory
+#               of its own; and the services as processes on them
 #   --libvirt   also real guests under libvirt and QEMU (root only)
 #   --help      show this
 #
 # It needs python3 (3.11 or later) with its venv module, and nothing else: tox goes into .venv/ and makes the environment
 # of the tests in .tox/, everything pinned by constraints.txt.  What the tests like to have from the system (shellcheck,
-# qemu-img; for --libvirt libvirt, QEMU and headers) is installed with apt if you are root, and named if you are not.
+# qemu-img; for --libvirt libvirt, QEMU and headers; for --servers the servers) is installed with apt if you are root, and named if you are not.
 #
 # Environment: NOVA_CELLS_SEEDS  seeds of the simulation, for example 0-199 (the default) or 4711 to replay one
 #              NOVA_CELLS_LOGS   where logs, subunit streams and JUnit files go; logs/tests by default
@@ -17,11 +19,12 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 ROOT=$PWD
 
-fast='' libvirt=''
+fast='' libvirt='' servers=''
 for word in "$@"; do
     case $word in
         --fast) fast=1 ;;
         --libvirt) libvirt=1 ;;
+        --servers) servers=1 ;;
         --help | -h) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/d;p}' "$0"; exit 0 ;;
         *) echo "tests/run.sh: what is '$word'? See tests/run.sh --help" >&2; exit 2 ;;
     esac
@@ -81,12 +84,24 @@ system_packages() {
         return 0
     fi
     echo "installing ${missing[*]}"
-    apt_get update && apt_get install --no-install-recommends "${missing[@]}"
+    start_no_services apt_get update && start_no_services apt_get install --no-install-recommends "${missing[@]}"
+}
+
+# Servers that come with a package are not started by it: the tests start their own, where nobody else listens.
+start_no_services() {
+    local policy=/usr/sbin/policy-rc.d made='' code=0
+    if [[ ! -e $policy ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1
+    fi
+    "$@" || code=$?
+    [[ -z $made ]] || rm -f "$policy"
+    return "$code"
 }
 
 wanted=(git shellcheck qemu-utils)
 [[ -n $libvirt ]] && wanted+=(libvirt-dev pkg-config gcc libc6-dev python3-dev libvirt-daemon libvirt-daemon-driver-qemu
     qemu-system-x86 seabios genisoimage tini util-linux)
+[[ -n $servers ]] && wanted+=(mariadb-server rabbitmq-server postgresql openssl iproute2)
 find_python >/dev/null || wanted+=(python3 python3-venv)
 command -v dpkg >/dev/null && { step "system packages" system_packages "${wanted[@]}" || true; }
 grep -hE '^(not installed|tests that)' "$LOGS/system-packages.log" 2>/dev/null
@@ -159,6 +174,17 @@ if [[ -z $fast ]]; then
     tests "functional" functional rest
 fi
 tests "simulation" simulation
+if [[ -n $servers ]]; then
+    tests "databases" databases
+    tests "bus" bus
+    # The pair of every run: what differs most from the functional step above.
+    export NOVA_CELLS_TEST_DATABASE=mariadb NOVA_CELLS_TEST_BUS=rabbit NOVA_CELLS_TEST_CELLS=3
+    export NOVA_CELLS_CONCURRENCY_BACKEND=eventlet
+    tests "functional on the pair" functional
+    export NOVA_CELLS_CONCURRENCY_BACKEND=threading
+    STESTR=--serial tests "processes" processes
+    unset NOVA_CELLS_TEST_DATABASE NOVA_CELLS_TEST_BUS NOVA_CELLS_TEST_CELLS NOVA_CELLS_CONCURRENCY_BACKEND
+fi
 if [[ -n $libvirt ]]; then
     STESTR=--serial tests "libvirt" libvirt
 fi

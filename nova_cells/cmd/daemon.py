@@ -89,10 +89,12 @@ def configure(name: str, files: list[str], debug: bool = False):
     conf = confs.new(files=files, overrides={"DEFAULT": {"debug": True}} if debug else None,
                      prog=name)
     try:
+        os.makedirs(conf.state_path, mode=0o700, exist_ok=True)
         context.start_log(conf, name.removeprefix("nova-cells-"), conf.cell.name or "", conf.host)
         logging.getLogger("alembic").setLevel(logging.WARNING)
     except (OSError, log.LogConfigError) as error:
-        raise errors.Invalid(f"the log cannot be written: {error}") from None
+        raise errors.Invalid(f"the log or the state directory cannot be written: {error}; see "
+                             "[DEFAULT] state_path and log_file") from None
     return conf
 
 

@@ -2,7 +2,7 @@
 
 """Connections to servers: what is said on each before it is used, and how long one waits.
 
-READ COMMITTED on both, by our own word (decision 0012): statements that decide are conditional
+READ COMMITTED on both, by our own word (decision 0017): statements that decide are conditional
 and see what was committed before them, and InnoDB takes no locks on gaps.  No wait is endless:
 a statement is ended by the server, and a server that says nothing at all by us.
 """

@@ -3,7 +3,7 @@
 """The schema of this release, written down so that the next one can be held against it.
 
 ``python -m tests.recorded.schema`` writes ``schema-view.json`` and ``schema-cell.json`` anew, from
-what the migrations make of an empty database.  Refuses what is no expansion (decision 0012) unless
+what the migrations make of an empty database.  Refuses what is no expansion (decision 0017) unless
 ``--contract`` says that a release has passed since the code stopped using what goes.
 """
 

@@ -2,7 +2,7 @@
 
 """Marks: one per record, cleared only as far as was sent."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.db import base
@@ -16,6 +16,7 @@ class Outbox(base.DatabaseTestCase):
         self.db = self.store()
         self.outbox = self.db.outbox
 
+    @settings(deadline=None)
     @given(stamps, stamps)
     def test_cleared_exactly_if_what_arrived_is_not_older(self, marked, arrived):
         with self.db.write() as tx:

@@ -44,7 +44,7 @@ class Collector:
     def start(self, now: float) -> list[effects.Effect]:
         """Say who we are to every child."""
         self._adopted.clear()
-        return self._adopt(now)
+        return again.decide(self._adopt, now)
 
     def figures(self, now: float):  # noqa: ANN201
         """The deployment in numbers."""

@@ -8,7 +8,6 @@ and moves them by the lifecycle table.  ``down`` makes it silent.
 
 import itertools
 import json
-import os
 import typing
 
 import msgspec
@@ -22,6 +21,7 @@ from nova_cells.db.view import tables
 from nova_cells.domain import boot, commands, errors, lifecycle, records, resources
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
+from tests.servers import databases
 
 CELL = "ce110000-0000-4000-8000-000000000001"
 MEMBER, OTHER, ADMIN = "ann:apples", "bob:bananas", "admin:admins"
@@ -145,9 +145,9 @@ class Child:
 
 def database(quota: dict[str, int]) -> views.View:
     """An empty view on SQLite, or on the database that NOVA_CELLS_TEST_DATABASE names."""
-    view = views.View(os.environ.get("NOVA_CELLS_TEST_DATABASE", "sqlite://"),
-                      quota_defaults=quota)
-    tables.metadata.drop_all(view.engine)
+    kind = databases.kind()
+    url = "sqlite://" if kind == "sqlite" else databases.same(kind, tables.metadata)
+    view = views.View(url, quota_defaults=quota)
     view.create_tables()
     return view
 

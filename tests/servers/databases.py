@@ -21,6 +21,7 @@ VARIABLE = "NOVA_CELLS_TEST_DATABASE"
 _CLASSES = {"mariadb": mariadb.MariaDB, "postgresql": postgresql.PostgreSQL}
 _servers: dict[str, process.Server] = {}
 _idle: dict[tuple[str, int], list[str]] = {}
+_same: dict[tuple[str, int], str] = {}
 _made = [0]
 
 
@@ -70,6 +71,17 @@ def give_back(url: str, kind: str, metadata: sa.MetaData) -> None:
                 connection.execute(table.delete())
     _with(url, clear)
     _idle[kind, id(metadata)].append(url)
+
+
+def same(kind: str, metadata: sa.MetaData) -> str:
+    """The URL of one database for the whole process, emptied each time it is asked for."""
+    key = (kind, id(metadata))
+    if key not in _same:
+        _same[key] = lend(kind, metadata)
+    else:
+        give_back(_same[key], kind, metadata)
+        _idle[key].remove(_same[key])
+    return _same[key]
 
 
 def _with(url: str, work) -> None:

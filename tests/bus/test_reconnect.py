@@ -67,6 +67,12 @@ class Reconnect(base.BusTest):
         self.assertTrue(base.wait_for(heard))
         self.assertEqual("closed", self.client.state("c1"))
 
+    def kill(self):
+        """kill -9.  RabbitMQ 3.10 keeps which quorum queues there are in a file that it writes at
+        leisure; one declared a moment ago would not come back (doc/howto/bus.rst)."""
+        self.server.evaluate("[dets:sync(T) || T <- dets:all()]")
+        self.server.kill()
+
     def nobody_hangs(self):
         """However many send at once, and whatever they send."""
         def one(number):
@@ -85,10 +91,7 @@ class Reconnect(base.BusTest):
         self.works()
 
     def test_killed(self):
-        # RabbitMQ 3.10 keeps which quorum queues there are in a file that it writes at leisure;
-        # one that was declared a moment ago would not come back (doc/howto/bus.rst).
-        self.server.evaluate("[dets:sync(T) || T <- dets:all()]")
-        self.server.kill()
+        self.kill()
         self.nobody_hangs()
         self.server.start()
         self.works()
@@ -106,7 +109,7 @@ class Reconnect(base.BusTest):
         self.works()
 
     def test_the_first_word_to_a_broker_that_is_away(self):
-        self.server.kill()
+        self.kill()
         self.client = clients.Client(self.new_router(), self.conf)
         self.nobody_hangs()
         late = self.new_router("c1")
@@ -125,7 +128,7 @@ class Reconnect(base.BusTest):
         self.works()
 
     def test_stopped_while_the_broker_is_away(self):
-        self.server.kill()
+        self.kill()
         ended = threading.Event()
 
         def stop():

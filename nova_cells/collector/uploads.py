@@ -2,7 +2,7 @@
 
 import logging
 
-from nova_cells.domain import address, effects, records
+from nova_cells.domain import address, effects, errors, records
 from nova_cells.domain import server as model
 from nova_cells.metrics import instruments
 
@@ -83,9 +83,9 @@ class Uploads:
 
     def _one(self, tx, record: records.Record, sender: str, now: float, resyncing: bool,
              holding) -> records.Ack:  # noqa: ANN001
-        answer, held = "ok", record.version
+        answer, held, host = "ok", record.version, None
         if record.server is not None:
-            answer, held = self._server(tx, record.server, sender, now, resyncing, holding)
+            answer, held, host = self._server(tx, record.server, sender, now, resyncing, holding)
         elif record.host is not None:
             self.view.records.keep_host(tx, sender, record.host, record.version, now)
         elif record.slots is not None:
@@ -95,24 +95,27 @@ class Uploads:
             if holding is not None and (holding.cell, holding.placed) == (sender, True):
                 self.view.records.keep_action(tx, record.action, record.version)
         return records.Ack(kind=record.kind, uuid=record.uuid, epoch=record.epoch,
-                           version=record.version, answer=answer, held=held)
+                           version=record.version, answer=answer, held=held, host=host)
 
     def _server(self, tx, server: model.Server, sender: str, now: float, resyncing: bool,
-                holding) -> tuple[str, int]:  # noqa: ANN001
-        """Confirm, adopt, or say that it has moved or is unknown; and the version that the view
-        holds.  ``holding``: what it held once everything newer was applied."""
+                holding) -> tuple[str, int, str | None]:  # noqa: ANN001
+        """Confirm, adopt, or say that it has moved or is unknown; and the version and the host
+        that the view holds.  ``holding``: what it held once everything newer was applied."""
         servers, placing = self.view.servers, self.view.placing
         if server.deleted:
             self.view.intents.settle(tx, server.uuid, sender, server.epoch)
         if holding is None:
-            return "unknown", 0
+            return "unknown", 0, None
         if (holding.cell, holding.epoch, holding.placed) == (sender, server.epoch, True):
-            return "confirmed", holding.version
+            return "confirmed", holding.version, holding.host or ""
         if placing.confirm(tx, server, sender, now):
-            return "confirmed", server.version
+            return "confirmed", server.version, server.host or ""
         if resyncing and servers.adopt(tx, server, sender, now):
-            return "confirmed", server.version
-        return "moved", 0
+            return "confirmed", server.version, server.host or ""
+        if servers.holding(tx, server.uuid) != holding:
+            # Another collector has it too; and who is told "moved" drops the server for good.
+            raise errors.Stale(f"the server {server.uuid} changed meanwhile")
+        return "moved", 0, None
 
 
 def _outcome(record: records.Record, ack: records.Ack) -> str:

@@ -126,8 +126,8 @@ class Relay:
                      held: server_rows.Held | None, now: float) -> list[effects.Effect]:
         if held is not None and held.epoch == ack.epoch:
             if ack.answer == "confirmed":
-                if ack.held > held.version:
-                    self._restored(tx, held.uuid, held.version, ack.held)
+                if ack.held > held.version or _forked(ack, held):
+                    self._restored(tx, held, ack)
                     return []
                 begun = self._c.placing.confirmed(tx, held, now)
                 if not begun:            # else there is a newer version, and its mark
@@ -141,17 +141,27 @@ class Relay:
         self._store.outbox.clear(tx, ack.kind, ack.uuid, ack.epoch, ack.version)
         return []
 
-    def _restored(self, tx, uuid: str, version: int, held: int) -> None:  # noqa: ANN001
+    def _restored(self, tx, held: server_rows.Held, ack: records.Ack) -> None:  # noqa: ANN001
         """The parent remembers more of us than we do: this database is an old copy.  Stop, show
         another incarnation, and wait for the operator's word."""
         facts = self._store.facts.get(tx)
         if facts.halted:
             return
-        reason = (f"server {uuid} is at version {version} here and {held} in the API cell: this "
+        here, there = f"version {held.version}", f"version {ack.held}"
+        if held.version == ack.held:
+            here, there = f"on host {held.server.host}", f"on {ack.host}"
+        reason = (f"server {held.uuid} is {here} here and {there} in the API cell: this "
                   f"database was restored from an old copy")
         LOG.error("sync stopped: %s; run: nova-cells-manage cell resync --truth child %s",
                   reason, facts.name)
         self._store.facts.set(tx, halted=reason, incarnation=self._c.ids.uuid())
+
+
+def _forked(ack: records.Ack, held: server_rows.Held) -> bool:
+    """Whether the view has the very version that we have, and another history of it: an offer that
+    an old copy of the database took a second time, or the answer to the first time."""
+    return (held.server is not None and ack.host is not None and ack.held == held.version
+            and ack.host != (held.server.host or ""))
 
 
 def _is_plain(ack: records.Ack, held: server_rows.Held | None) -> bool:
@@ -159,4 +169,5 @@ def _is_plain(ack: records.Ack, held: server_rows.Held | None) -> bool:
     if ack.kind != "server":
         return True
     return (held is not None and held.confirmed and ack.answer == "confirmed"
-            and held.epoch == ack.epoch and ack.held <= held.version)
+            and held.epoch == ack.epoch and ack.held <= held.version
+            and not _forked(ack, held))

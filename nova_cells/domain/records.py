@@ -76,8 +76,9 @@ class Ack(commands.Message, kw_only=True):
 
     "confirmed": the server is this cell's at this epoch, and the view holds at least this
     version; "moved": it is not; "unknown": the view has no such server; "ok": any other kind
-    of record.  ``held`` is the version that the view holds now: a child that finds its own
-    row older than that was restored from an old copy.
+    of record.  ``held`` is the version that the view holds now, and ``host`` where it has the
+    server: a child that finds its own row older than that, or as old and elsewhere, was restored
+    from an old copy.
     """
 
     kind: str
@@ -86,6 +87,7 @@ class Ack(commands.Message, kw_only=True):
     version: int
     answer: typing.Literal["ok", "confirmed", "moved", "unknown"]
     held: int = 0
+    host: str | None = None
 
 
 class Acks(commands.Message, kw_only=True):

@@ -24,7 +24,7 @@ _ROW = sa.select(t).where(t.c.uuid == _uuid)
 _SHOWN = sa.select(t.c.uuid, t.c.project_id, t.c.user_id, t.c.deleted, t.c.cell, t.c.host,
                    t.c.sealed, t.c.doc).where(t.c.uuid == _uuid)
 _RECORD = sa.select(t.c.record).where(t.c.uuid == _uuid)
-_HOLDING = sa.select(t.c.uuid, t.c.cell, t.c.epoch, t.c.version, t.c.placed)
+_HOLDING = sa.select(t.c.uuid, t.c.cell, t.c.epoch, t.c.version, t.c.placed, t.c.host)
 _HOLDING_ONE = _HOLDING.where(t.c.uuid == _uuid)
 _HOLDING_SOME = _HOLDING.where(t.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
 _INSERT = sa.insert(t)
@@ -168,7 +168,7 @@ class Servers:
                                               **columns(shown, now)))
 
     def holding(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
-        """uuid, cell, epoch, version, placed: what decides about a record."""
+        """uuid, cell, epoch, version, placed, host: what decides about a record."""
         return tx.execute(_HOLDING_ONE, {"of_uuid": uuid}).first()
 
     def holdings(self, tx: sa.Connection, uuids: list[str]) -> dict[str, sa.Row]:

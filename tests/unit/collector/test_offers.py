@@ -24,6 +24,15 @@ class Offers(base.TopTest):
         self.assertEqual("confirmed", self.accepted(server, self.a))
         self.assertEqual("moved", self.accepted(server, self.b))
 
+    def test_the_answer_says_on_which_host_the_view_has_it(self):
+        server, = self.boot()
+        self.assertEqual("confirmed", self.accepted(server, self.a))
+        again = model.replace(server, cell=self.a, host="h2", epoch=1, version=1, verb="boot",
+                              ticket=1)
+        ack, = self.upload(self.a, records.Record(
+            kind="server", uuid=server.uuid, epoch=1, version=1, server=again)).acks
+        self.assertEqual(("confirmed", 1, "h1"), (ack.answer, ack.held, ack.host))
+
     def test_refused_it_goes_to_the_next_and_a_delete_follows_to_the_first(self):
         server, = self.boot()
         cast, = self.refuse(server.uuid, 1, self.a)

@@ -6,7 +6,7 @@ Found by seed 232 of the simulation: the guest that runs was swept as a stranger
 it led to a task without a verb.
 """
 
-from nova_cells.domain import tasks
+from nova_cells.domain import records, tasks
 from tests.unit.conductor import base
 
 
@@ -28,3 +28,37 @@ class NeverConfirmedHere(base.CellTest):
                          (held.confirmed, held.server.rest, held.server.verb))
         self.assertEqual([], [effect for effect in self.acks(self.uuid, "confirmed")
                               if isinstance(getattr(effect, "message", None), tasks.Task)])
+
+
+class TakenTwice(base.CellTest):
+    """A boot that is delivered again, late, to a copy from before it: the view has the very version
+    that the copy makes, on another host.  Found by seed 4455 of the simulation."""
+
+    def setUp(self):
+        super().setUp()
+        self.uuid = self.ids.uuid()
+        self.offer(self.uuid)
+
+    def answer(self, host):
+        ack = records.Ack(kind="server", uuid=self.uuid, epoch=1, version=1, answer="confirmed",
+                          held=1, host=host)
+        done = self.conductor.handle(records.Acks(batch=0, acks=(ack,)), base.NOW)
+        with self.store.read() as tx:
+            halted = self.store.facts.get(tx).halted
+        begun = [one for one in done if isinstance(getattr(one, "message", None), tasks.Task)]
+        return begun, halted
+
+    def test_the_guest_is_not_made_a_second_time(self):
+        begun, halted = self.answer("h9")
+        self.assertEqual([], begun)
+        self.assertIn("restored from an old copy", halted)
+        self.assertIn("h9", halted)
+        self.assertFalse(self.held(self.uuid).confirmed)
+
+    def test_an_answer_to_what_we_have_begins_it(self):
+        begun, halted = self.answer("h1")
+        self.assertEqual((1, None), (len(begun), halted))
+
+    def test_an_answer_of_an_older_release_says_no_host(self):
+        begun, halted = self.answer(None)
+        self.assertEqual((1, None), (len(begun), halted))

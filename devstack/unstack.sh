@@ -9,7 +9,8 @@ require_root
 take_lock
 # nova_cells first, so that it does not take the end of the guests for their owners' wish
 run_plugin unstack
-stop_process glance
-stop_process keystone
-stop_backends
+for stop in 'stop_process glance' 'stop_process keystone' stop_backends; do
+    $stop &
+done
+wait
 echo_summary "everything is stopped; data is kept in $DATA_DIR"

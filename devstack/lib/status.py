@@ -114,6 +114,8 @@ class Findings:
         for queue in self.queues:
             count, name = queue['messages'], f"queue {queue['name']} of {queue['vhost']}"
             more = count - self.seen.get((queue['vhost'], queue['name']), count)
+            if not queue['consumers'] and queue['name'].startswith('reply_'):
+                continue                     # its caller is gone; the broker takes it away in time
             if count and not queue['consumers']:
                 queue['problem'] = f'{name} holds {count} messages and nobody reads it'
             elif count >= QUEUE_LONG or more >= QUEUE_GROWS:

@@ -8,10 +8,12 @@
 Starts a stand-alone process of ours with ``auth_strategy = keystone`` beside the same Keystone
 and Glance, makes as many servers there as the project has in Nova, and then asks both in turn.
 Tokens are checked on both sides.  Makes one user, ``--service-user``, in the service project.
+With ``--processes``, ours is the deployment as processes on a MariaDB and a RabbitMQ of its own.
 """
 
 import argparse
 import configparser
+import io
 import json
 import os
 import pathlib
@@ -24,7 +26,7 @@ from concurrent import futures
 
 import requests
 
-from benchmarks import facts, measure, standalone
+from benchmarks import deployed, facts, measure, standalone
 
 
 class Keystone:
@@ -68,23 +70,36 @@ class Keystone:
                 ask("PUT", f"/projects/{where}/users/{user['id']}/roles/{role['id']}")
 
 
-def ours(options: argparse.Namespace, keystone: Keystone, glance: str) -> standalone.Standalone:
-    """A stand-alone process of ours beside that Keystone and Glance."""
-    directory = tempfile.mkdtemp(prefix="nova-cells-beside-")
+def settings(options: argparse.Namespace, keystone: Keystone, glance: str) -> dict[
+        str, dict[str, str]]:
+    """Of a configuration file: that Keystone, that Glance."""
     who = {"auth_type": "password", "auth_url": keystone.url,
            "username": options.service_user, "password": options.service_password,
            "project_name": options.service_project, "user_domain_id": "default",
            "project_domain_id": "default"}
-    conf = configparser.RawConfigParser()
-    conf.read_dict({
-        "DEFAULT": {"compute_driver": "fake"}, "api": {"auth_strategy": "keystone"},
-        "standalone": {"cells": "cell1,cell2"}, "glance": {"endpoint_override": glance},
-        "cell.cell1": {"hosts": "c1-h1,c1-h2"}, "cell.cell2": {"hosts": "c2-h1,c2-h2"},
+    return {
+        "api": {"auth_strategy": "keystone"},
+        "glance": {"source": "glance", "endpoint_override": glance},
         "keystone_authtoken": {**who, "www_authenticate_uri": keystone.url,
                                "service_token_roles_required": "true", **(
                                    {"memcached_servers": options.memcached}
                                    if options.memcached else {})},
-        "service_user": who})
+        "service_user": who}
+
+
+def ours(options: argparse.Namespace, keystone: Keystone,
+         glance: str) -> standalone.Standalone | deployed.Deployed:
+    """Ours beside that Keystone and Glance: one process, or as many as an operator has."""
+    conf = configparser.RawConfigParser()
+    conf.read_dict(settings(options, keystone, glance))
+    if options.processes:
+        text = io.StringIO()
+        conf.write(text)
+        return deployed.Deployed(keystone.admin, text.getvalue()).start()
+    conf.read_dict({
+        "DEFAULT": {"compute_driver": "fake"}, "standalone": {"cells": "cell1,cell2"},
+        "cell.cell1": {"hosts": "c1-h1,c1-h2"}, "cell.cell2": {"hosts": "c2-h1,c2-h2"}})
+    directory = tempfile.mkdtemp(prefix="nova-cells-beside-")
     path = pathlib.Path(directory, "nova-cells.conf")
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         conf.write(file)
@@ -122,29 +137,34 @@ class Side:
         return {"times": times, "per_s": count / wall, "cpu_ms": used}
 
 
-def tree_cpu(directory: str | None) -> typing.Callable[[], float | None]:
-    """CPU seconds of the process trees whose ids stand in the files ``*.pid`` of a directory."""
-    def cpu() -> float | None:
-        if directory is None:
-            return None
-        children: dict[int, list[int]] = {}
-        used: dict[int, float] = {}
-        for entry in pathlib.Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                except OSError:
-                    continue
-                children.setdefault(int(fields[1]), []).append(int(entry.name))
-                used[int(entry.name)] = (int(fields[11]) + int(fields[12])) / measure.TICKS
-        waiting = [int(path.read_text()) for path in pathlib.Path(directory).glob("*.pid")]
-        total = 0.0
-        while waiting:
-            own = waiting.pop()
-            total += used.pop(own, 0.0)
-            waiting += children.get(own, [])
-        return total
-    return cpu
+def trees_of(directory: str | None, names: str = "*") -> list[int]:
+    """The ids in the files ``NAME.pid`` of a directory, and all that descend from them."""
+    if directory is None:
+        return []
+    return sorted(measure.trees(int(path.read_text()) for path in pathlib.Path(
+        directory).glob(f"{names}.pid")))
+
+
+#: What of a Nova's neighbours has no part in any of this; what serves both sides.
+UNCOUNTED, SHARED = ("cinder*", "nova-metadata"), ("keystone", "glance", "memcached")
+
+
+def cpu_of_nova(directory: str | None) -> float | None:
+    """CPU seconds of everything that a request to Nova can need."""
+    if directory is None:
+        return None
+    apart = {pid for name in UNCOUNTED for pid in trees_of(directory, name)}
+    return sum(measure.cpu_of(pid) for pid in set(trees_of(directory)) - apart)
+
+
+def cpu_of_ours(running: standalone.Standalone | deployed.Deployed,
+                directory: str | None) -> float:
+    """The same of ours: of the processes, its database and broker, and what both sides share."""
+    used = running.cpu()
+    if isinstance(used, float):
+        return used
+    return sum(used.values()) + sum(
+        measure.cpu_of(pid) for name in SHARED for pid in trees_of(directory, name))
 
 
 def compare(sides: list[Side], name: str, counts: tuple[int, int], rounds: int, clients: int,
@@ -193,12 +213,13 @@ def main() -> int:
     try:
         sides = [Side("nova", standalone.Caller(options.nova or ends["compute"], token),
                       standalone.Caller(options.nova or ends["compute"], keystone.admin),
-                      tree_cpu(options.nova_pids)),
+                      lambda: cpu_of_nova(options.nova_pids)),
                  Side("ours", standalone.Caller(running.base, token),
-                      standalone.Caller(running.base, keystone.admin), running.cpu)]
+                      standalone.Caller(running.base, keystone.admin),
+                      lambda: cpu_of_ours(running, options.nova_pids))]
         rows = list(_run(options, sides, project, running))
     finally:
-        running.stop()
+        running.remove() if isinstance(running, deployed.Deployed) else running.stop()
     found = {"facts": facts.gather(), "rows": rows}
     if options.output:
         pathlib.Path(options.output).write_text(json.dumps(found, indent=1))
@@ -206,7 +227,7 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace, sides: list[Side], project: str,
-         running: standalone.Standalone) -> typing.Iterator[measure.Row]:
+         running: standalone.Standalone | deployed.Deployed) -> typing.Iterator[measure.Row]:
     nova, own = sides
     flavor = nova.caller.json(f"/flavors/{options.flavor}")["flavor"]
     own.admin.ask("POST", "/flavors", {"flavor": {
@@ -214,10 +235,13 @@ def _run(options: argparse.Namespace, sides: list[Side], project: str,
     for side in sides:
         side.unlimit(project)
     time.sleep(5)                        # our cells have learnt the flavor
-    wanted = _count(nova.caller)
+    wanted = options.servers or _count(nova.caller)
     chosen = {"flavor": options.flavor, "image": options.image}
-    yield _say({"case": f"ours: {wanted} servers made", **standalone.boot(
-        own.caller, wanted, 4, "beside-", **chosen)})
+    if isinstance(running, deployed.Deployed):
+        _fill(running, project, wanted)
+    else:
+        yield _say({"case": f"ours: {wanted} servers made", **standalone.boot(
+            own.caller, wanted, 4, "beside-", **chosen)})
     yield _say({"case": "documents differ in", "keys": same_keys(sides),
                 "servers": [_count(side.caller) for side in sides]})
     some = {side.name: side.caller.json("/servers?limit=1")["servers"][0]["id"] for side in sides}
@@ -236,7 +260,43 @@ def _run(options: argparse.Namespace, sides: list[Side], project: str,
         yield _say(compare(
             sides, "P9 POST servers -> 202", (10, 100), rounds, clients,
             lambda side, n, c=clients: standalone.create(side.caller, f"post-{c}-{n}", **chosen)))
-    yield _say({"case": "ours: memory", **running.memory()})
+    for clients, counts in ((1, (5, 10)), (4, (options.boots, 10 * options.boots))):
+        for side, count in zip(sides, counts, strict=True):
+            cpu = side.cpu()
+            row = standalone.boot(side.caller, count, clients, f"boot-{clients}-", **chosen)
+            after = side.cpu()
+            yield _say({"case": f"P10 {side.name}: boot {count}, {clients} clients", **row,
+                        "cpu_ms": None if cpu is None or after is None else round(
+                            (after - cpu) * 1e3 / count, 1)})
+    yield _say({"case": "P13 ours: memory", **running.memory()})
+    yield _say({"case": "P13 Nova: memory", **memory_of_nova(options.nova_pids)})
+
+
+def _fill(running: deployed.Deployed, project: str, count: int) -> None:
+    """Rows of servers in the view and in the cells, as a Nova of a benchmark has them."""
+    from benchmarks import processes, sync
+
+    for number, name in enumerate(running.cells):
+        top = processes.Top(running, name)
+        try:
+            sync.fill(typing.cast(typing.Any, top), count // len(running.cells), project,
+                      number * 10**6)
+        finally:
+            top.close()
+
+
+def memory_of_nova(directory: str | None) -> measure.Row:
+    """PSS in MiB, by service; what serves both sides, and what has no part, apart."""
+    if directory is None:
+        return {}
+    found = {path.stem: round(sum(measure.memory_of(pid).get("pss_mib", 0.0)
+                                  for pid in trees_of(directory, path.stem)), 1)
+             for path in sorted(pathlib.Path(directory).glob("*.pid"))}
+    own = {name: mib for name, mib in found.items()
+           if name.startswith(("nova-", "placement")) and name != "nova-metadata"}
+    servers = sum(found.get(name, 0.0) for name in ("mariadb", "rabbitmq", "epmd"))
+    return {"pss_mib": round(sum(own.values()) + servers, 1),
+            "ours_mib": round(sum(own.values()), 1), **found}
 
 
 def _say(row: measure.Row) -> measure.Row:
@@ -272,6 +332,9 @@ def _options() -> argparse.Namespace:
     add("--service-password", default=os.environ.get("OS_PASSWORD"))
     add("--service-project", default="service")
     add("--rounds", type=int, default=3)
+    add("--processes", action="store_true", help="ours as processes, on MariaDB and RabbitMQ")
+    add("--boots", type=int, default=40, help="boots to ACTIVE, of Nova's; ten times that of ours")
+    add("--servers", type=int, default=0, help="make so many of ours, not as many as Nova has")
     add("-o", "--output", metavar="FILE", help="write JSON there")
     return parser.parse_args()
 

@@ -72,9 +72,10 @@ def put(view: views.View, servers: typing.Iterable[model.Server]) -> None:
 class Api:
     """The application over ``count`` servers of the project, and a tenth as many of others."""
 
-    def __init__(self, count: int = 0, cells: int = 1, settings: str = "",
+    def __init__(self, count: int = 0, cells: int = 1, settings: str = "", url: str = "",
                  **api: typing.Any) -> None:
-        """``settings``: lines of a configuration file; ``api``: options of that group."""
+        """``settings``: lines of a configuration file; ``url``: an empty database, default: a
+        file of SQLite; ``api``: options of that group."""
         self.directory = tempfile.mkdtemp(prefix="nova-cells-bench-")
         file = os.path.join(self.directory, "nova-cells.conf")
         with open(file, "w") as written:
@@ -82,7 +83,7 @@ class Api:
         self.conf = conf.new(files=[file], prog="benchmarks", overrides={
             "DEFAULT": {"state_path": self.directory, "compute_driver": "fake"},
             "api": {"auth_strategy": "noauth2", **api}, "glance": {"source": "fake"}})
-        url = f"sqlite:///{os.path.join(self.directory, 'view.sqlite')}"
+        url = url or f"sqlite:///{os.path.join(self.directory, 'view.sqlite')}"
         self.view = views.View(url, seal=seal.Seal.at(os.path.join(self.directory, "view.key")))
         migrations.upgrade("view", url)
         self.cells = [str(uuid.UUID(int=2**100 + number, version=4)) for number in range(cells)]

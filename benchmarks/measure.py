@@ -9,6 +9,7 @@ import collections
 import collections.abc
 import gc
 import os
+import pathlib
 import time
 import tracemalloc
 import typing
@@ -115,6 +116,35 @@ def cpu_of(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def trees(roots: collections.abc.Iterable[int]) -> set[int]:
+    """These processes and all that descend from them."""
+    children: dict[int, list[int]] = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue                     # it has just ended
+            children.setdefault(parent, []).append(int(entry.name))
+    waiting, found = list(roots), set()
+    while waiting:
+        own = waiting.pop()
+        found.add(own)
+        waiting += children.get(own, [])
+    return found
+
+
+def cpu_of_trees(roots: collections.abc.Iterable[int]) -> float:
+    """CPU seconds so far of these processes and all that descend from them."""
+    total = 0.0
+    for pid in trees(roots):
+        try:
+            total += cpu_of(pid)
+        except OSError:
+            continue                         # it has just ended
+    return total
 
 
 def memory_of(pid: int | str = "self") -> Row:

@@ -76,7 +76,8 @@ def heal(quick: bool) -> typing.Iterator[measure.Row]:
         inside.stop()
 
 
-def fill(inside: boots.Inside, count: int) -> list[str]:
+def fill(inside: boots.Inside, count: int, project: str = inprocess.PROJECT,
+         begin: int = 0) -> list[str]:
     """Servers in the child's database and in the view, at rest and known to both."""
     cell = inside.cells[0]
     host = cell.plan.hosts[0]
@@ -84,8 +85,8 @@ def fill(inside: boots.Inside, count: int) -> list[str]:
         provider = next(iter(cell.store.resources.generations(tx)))
     amounts = resources.amounts(inprocess.FLAVOR)
     servers = (codec.Unpacker(inprocess.model.Server)(codec.pack(one)) for one in (
-        inprocess.model.replace(inprocess.a_server(number, cell.identity.uuid), host=host)
-        for number in range(count)))
+        inprocess.model.replace(inprocess.a_server(number, cell.identity.uuid, project), host=host)
+        for number in range(begin, begin + count)))
     request = codec.pack(boot.BootRequest())
     uuids: list[str] = []
     while batch := list(itertools.islice(servers, 2000)):

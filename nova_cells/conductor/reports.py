@@ -2,6 +2,7 @@
 
 import logging
 
+from nova_cells.conductor import adopting
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import address, commands, effects, lifecycle, tasks
 from nova_cells.domain import server as model
@@ -16,6 +17,7 @@ class Reports:
     def __init__(self, conductor) -> None:  # noqa: ANN001
         self._c = conductor
         self._store = conductor.store
+        self._adopting = adopting.Adopting(conductor)
 
     # -- tasks ----------------------------------------------------------------------------------
 
@@ -118,17 +120,35 @@ class Reports:
         seen = {guest.uuid: guest for guest in message.guests
                 if guest.uuid not in message.pending}
         sent: list[effects.Effect] = []
+        ours: list[tasks.GuestSeen] = []
         with self._store.read() as tx:
             for held in self._store.servers.on(tx, message.host):
                 if held.uuid in message.pending:
                     continue
                 guest = seen.pop(held.uuid, None)
                 power = guest.power if guest else lifecycle.NOSTATE
-                if self._differs(held, power):
+                if guest is not None and self._adopting.belongs(held, guest, message.host):
+                    ours.append(guest)
+                elif self._differs(held, power):
                     sent.append(self._look(tx, message.host, held))
             for guest in seen.values():
-                sent += self._stranger(tx, message.host, guest)
-        return sent
+                held = self._store.servers.get(tx, guest.uuid)
+                if held is not None and self._adopting.belongs(held, guest, message.host):
+                    ours.append(guest)
+                else:
+                    sent += self._stranger(tx, message.host, guest, held)
+        for guest in ours:
+            if not self._adopting.adopt(message.host, guest, now):
+                sent += self._no_room(message.host, guest)
+        return [*sent, effects.Wake("relay")] if ours else sent
+
+    def _no_room(self, host: str, guest: tasks.GuestSeen) -> list[effects.Effect]:
+        """A guest that could not be taken in is a stranger once the operator has said that the copy
+        is right; until then it is left alone."""
+        with self._store.read() as tx:
+            held = self._store.servers.get(tx, guest.uuid)
+            lost = held is not None and held.server is not None and "lost" in held.server.want
+            return self._stranger(tx, host, guest, held) if lost else []
 
     def changed(self, message: tasks.GuestChanged, now: float) -> list[effects.Effect]:
         """An event is a hint: look."""
@@ -167,12 +187,11 @@ class Reports:
             server=held.uuid, epoch=held.epoch, version=held.version,
             host_uuid=self._c.hosts.uuid(tx, host)))
 
-    def _stranger(self, tx, host: str,  # noqa: ANN001
-                  guest: tasks.GuestSeen) -> list[effects.Effect]:
+    def _stranger(self, tx, host: str, guest: tasks.GuestSeen,  # noqa: ANN001
+                  held: server_rows.Held | None) -> list[effects.Effect]:
         """A guest that does not belong on this host.  Swept only if the cell knows for sure that
         its server is deleted or lives elsewhere; an unknown one is named and left alone, for a
         database restored from an old copy does not know everything."""
-        held = self._store.servers.get(tx, guest.uuid)
         if held is None:
             LOG.warning("host=%s guest=%s is unknown to this cell; left alone", host, guest.uuid)
             return []

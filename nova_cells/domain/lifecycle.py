@@ -232,8 +232,9 @@ def reset(server: Server, rest: str, now: float) -> Server:
                               "ticket": server.version + 1}, now)
 
 
-_SEEN = {RUNNING: "active", PAUSED: "paused", SHUTDOWN: "stopped", CRASHED: "stopped",
-         NOSTATE: "stopped"}
+#: What a guest that is seen so is, at rest.
+SEEN = {RUNNING: "active", PAUSED: "paused", SHUTDOWN: "stopped", CRASHED: "stopped",
+        NOSTATE: "stopped"}
 
 
 def observe(server: Server, power: int, now: float) -> Server:
@@ -243,13 +244,13 @@ def observe(server: Server, power: int, now: float) -> Server:
     runs is active.  A suspended one has no process, so there it counts only that it runs, or that
     there is no guest at all; one in error stays so until somebody decides, and shows its power.
     """
-    if server.verb is not None or power not in _SEEN:
+    if server.verb is not None or power not in SEEN:
         return server
     shown = SHUTDOWN if power in (CRASHED, NOSTATE) else power
     rest = server.rest
     if rest in ("active", "paused", "stopped") or (
             rest == "suspended" and power in (RUNNING, PAUSED, NOSTATE)):
-        rest = _SEEN[power]
+        rest = SEEN[power]
     elif rest != "error":
         return server
     if (rest, shown) == (server.rest, server.power_state):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from nova_cells.db import engine
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
-from nova_cells.domain import boot, codec, commands, errors
+from nova_cells.domain import boot, codec, commands, errors, lifecycle
 from nova_cells.domain import server as model
 
 t = tables.servers
@@ -40,6 +40,9 @@ _ACTION_OF = sa.select(_a.c.record).join(t, t.c.op == _a.c.uuid).where(
     t.c.uuid == sa.bindparam("of_uuid"))
 _ACTION_AGAIN = sa.update(_a).where(_a.c.uuid == sa.bindparam("of_uuid"))
 _ACTION_FIRST = sa.insert(_a)
+
+LOST = ("The cell's database was put back from an old copy in which this server was being built; "
+        "no host has shown its guest yet")
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +171,18 @@ class Servers:
         held = self.get(tx, uuid)
         if held is None or held.server is None:
             return False
-        lifted = model.replace(held.server, epoch=max(epoch, held.epoch),
+        lifted = held.server
+        if lifted.verb == "boot":        # its guest may run, and anywhere: wait for who shows it
+            lifted = model.replace(lifecycle.fail(lifted, now, model.Fault(
+                code=500, message=LOST, created_at=now)), want={"lost": "boot"})
+        lifted = model.replace(lifted, epoch=max(epoch, held.epoch),
                                version=max(version, held.version) + MARGIN)
-        if held.server.verb is not None:
+        if lifted.verb is not None:
             lifted = model.replace(lifted, ticket=lifted.version)
         result = tx.execute(sa.update(t).where(
             t.c.uuid == uuid, t.c.epoch == held.epoch, t.c.version == held.version).values(
-                **_columns(lifted), due_at=now))
+                **_columns(lifted), due_at=now,
+                **({"secrets": None} if "lost" in lifted.want else {})))
         if not engine.swapped(result):
             raise errors.Stale(f"server {uuid} changed meanwhile")
         self._outbox.mark(tx, "server", uuid, lifted.epoch, lifted.version, now)

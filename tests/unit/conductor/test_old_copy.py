@@ -6,7 +6,7 @@ Found by seed 232 of the simulation: the guest that runs was swept as a stranger
 it led to a task without a verb.
 """
 
-from nova_cells.domain import records, tasks
+from nova_cells.domain import effects, records, tasks
 from tests.unit.conductor import base
 
 
@@ -62,3 +62,61 @@ class TakenTwice(base.CellTest):
     def test_an_answer_of_an_older_release_says_no_host(self):
         begun, halted = self.answer(None)
         self.assertEqual((1, None), (len(begun), halted))
+
+
+class LostInItsBoot(base.CellTest):
+    """The copy has a server in the middle of its boot; it may long run, and on another host.  Found
+    by seed 4739 of the simulation: the boot was gone on with, and there were two guests."""
+
+    def setUp(self):
+        super().setUp()
+        self.hello("h2")
+        self.uuid = self.ids.uuid()
+        self.offer(self.uuid)
+        self.acks(self.uuid, "confirmed")
+        self.first = self.held(self.uuid).server.host
+        self.other = {"h1": "h2", "h2": "h1"}[self.first]
+        with self.store.write() as tx:
+            self.store.servers.lift(tx, self.uuid, 1, 4, base.NOW)
+
+    def show(self, host, ticket, power=1):
+        """A host shows its guest."""
+        return self.conductor.handle(tasks.GuestsSeen(host=host, guests=(
+            tasks.GuestSeen(uuid=self.uuid, power=power, epoch=1, ticket=ticket),)), base.NOW)
+
+    def test_its_boot_is_not_gone_on_with(self):
+        held = self.held(self.uuid)
+        self.assertEqual(("error", None), (held.server.rest, held.server.verb))
+        self.assertIn("old copy", held.server.fault.message)
+        with self.store.read() as tx:
+            self.assertEqual("", self.store.servers.secrets(tx, self.uuid).once or "")
+        self.assertEqual([], list(self.conductor.watchdog.everything(base.NOW)))
+
+    def test_it_is_where_a_host_shows_it(self):
+        self.show(self.other, ticket=3)
+        server = self.held(self.uuid).server
+        self.assertEqual(("active", self.other, None, 3),
+                         (server.rest, server.host, server.fault, server.ticket))
+        self.assertEqual({self.uuid: {self.other}}, self.holders())
+
+    def test_or_where_it_was_begun(self):
+        self.show(self.first, ticket=1, power=4)
+        server = self.held(self.uuid).server
+        self.assertEqual(("stopped", self.first), (server.rest, server.host))
+
+    def test_a_guest_from_before_is_swept(self):
+        sweep, = [one.message for one in self.show(self.other, ticket=0)
+                  if isinstance(one, effects.Cast)]
+        self.assertIsInstance(sweep, tasks.Sweep)
+        self.assertEqual("error", self.held(self.uuid).server.rest)
+
+    def test_a_guest_whose_room_is_taken_is_swept(self):
+        self.hello(self.other, vcpus=0)
+        sweep, = [one.message for one in self.show(self.other, ticket=3)
+                  if isinstance(one, effects.Cast)]
+        self.assertIsInstance(sweep, tasks.Sweep)
+        self.assertEqual({self.uuid: {self.first}}, self.holders())
+
+    def holders(self):
+        with self.store.read() as tx:
+            return self.store.resources.holders(tx)

@@ -8,9 +8,11 @@ and moves them by the lifecycle table.  ``down`` makes it silent.
 
 import itertools
 import json
+import threading
 import typing
 
 import msgspec
+import sqlalchemy as sa
 import testtools
 import webob
 from oslo_config import cfg
@@ -53,11 +55,39 @@ class Ids:
         return f"{number % 256:02x}ab0000-0000-4000-8000-{number:012x}"
 
 
+class Ledger:
+    """Which threads have a transaction open.  None may have one while somebody else is asked: a
+    cell or an image service that does not answer would hold the database's locks."""
+
+    def __init__(self, view: views.View) -> None:
+        self._open: set[int] = set()
+        sa.event.listen(view.engine, "begin", lambda _c: self._open.add(threading.get_ident()))
+        for end in ("commit", "rollback"):
+            sa.event.listen(view.engine, end,
+                            lambda _c: self._open.discard(threading.get_ident()))
+
+    def must_be_closed(self, what: str) -> None:
+        """AssertionError if this thread has a transaction open."""
+        if threading.get_ident() in self._open:
+            raise AssertionError(f"a transaction is open over {what}")
+
+    def watched(self, room: typing.Any) -> typing.Any:
+        """The same room, which must be asked outside of transactions."""
+        ledger = self
+
+        class Watched:
+            def __getattr__(self, name: str) -> typing.Any:
+                ledger.must_be_closed(f"{type(room).__name__}.{name}")
+                return getattr(room, name)
+        return Watched()
+
+
 class Child:
     """A cell of one host, in the test's hands: what it is called with, it does at once."""
 
     def __init__(self, view: views.View, clock: Clock) -> None:
         self.view, self.clock = view, clock
+        self.ledger = Ledger(view)
         self.down = False
         self.calls: list[typing.Any] = []
         self.casts: list[typing.Any] = []
@@ -66,6 +96,7 @@ class Child:
 
     def cast(self, _to: typing.Any, message: typing.Any) -> None:
         """Takes a boot; ``confirm`` makes it run."""
+        self.ledger.must_be_closed("a cast")
         self.casts.append(message)
         if self.down:
             raise errors.CellDown("the cell does not answer")
@@ -89,6 +120,7 @@ class Child:
 
     def call(self, _to: typing.Any, message: typing.Any, _budget: float | None = None):
         """Answers a command."""
+        self.ledger.must_be_closed("a call")
         self.calls.append(message)
         if self.down:
             raise errors.CellDown("the cell does not answer")
@@ -209,8 +241,8 @@ class RestCase(testtools.TestCase):
         self.images = fake_images.FakeImages()
         self.conf = configuration(**self.options)
         self._prepare()
-        self.app = app.loadapp(self.conf, self.view, self.child, self.images, self.clock,
-                               self.ids)
+        self.app = app.loadapp(self.conf, self.view, self.child,
+                               self.child.ledger.watched(self.images), self.clock, self.ids)
 
     def _prepare(self) -> None:
         """A cell with room, and a flavor."""

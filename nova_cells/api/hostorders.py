@@ -9,6 +9,7 @@ things shall be.  May assume that the caller is allowed to.
 import typing
 
 from nova_cells.api import fleet
+from nova_cells.db import again
 from nova_cells.domain import address, commands, errors, records
 
 BUDGET = 15.0                    # seconds that an admin waits for a cell
@@ -38,5 +39,9 @@ def _carry_out(request: typing.Any, service: fleet.Service,
     if isinstance(answer, errors.Failure):
         errors.raise_failure(answer)
     if isinstance(answer, records.Record) and answer.host is not None:
-        with view.write() as tx:
-            view.records.keep_host(tx, cell.uuid, answer.host, answer.version, services.now())
+        again.decide(_keep, view, cell.uuid, answer, services.now())
+
+
+def _keep(view: typing.Any, cell: str, record: records.Record, now: float) -> None:
+    with view.write() as tx:
+        view.records.keep_host(tx, cell, record.host, record.version, now)

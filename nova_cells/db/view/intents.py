@@ -1,10 +1,9 @@
 """Intents: orders kept for a cell that is down, delivered until it answers (law T18)."""
 
 import sqlalchemy as sa
-from oslo_db import exception as db_exc
 
 from nova_cells.db.view import tables
-from nova_cells.domain import codec, commands
+from nova_cells.domain import codec, commands, errors
 
 t = tables.intents
 _origin = codec.Unpacker(commands.Origin)
@@ -17,18 +16,18 @@ class Intents:
 
     def keep(self, tx: sa.Connection, server: str, cell: str, epoch: int, op: str,
              origin: commands.Origin, now: float, first: float = 0.0) -> None:
-        """Keep a delete for this cell.  One that is kept already covers the older epoch too."""
+        """Keep a delete for this cell.  One that is kept already covers the older epoch too.
+        ``Stale`` or ``DBDuplicateEntry`` if somebody kept one meanwhile."""
         values = dict(kind="delete", op=op, epoch=epoch, origin=codec.pack(origin),
                       created_at=now, next_at=now + first, tries=0)
         here = (t.c.server == server) & (t.c.cell == cell)
-        known = tx.execute(sa.update(t).where(here, t.c.epoch < epoch).values(epoch=epoch))
-        if known.rowcount or tx.execute(sa.select(t.c.op).where(here)).first():
+        if tx.execute(sa.update(t).where(here, t.c.epoch < epoch).values(epoch=epoch)).rowcount:
             return
-        try:
-            with tx.begin_nested():        # a race with another worker
-                tx.execute(sa.insert(t).values(server=server, cell=cell, **values))
-        except db_exc.DBDuplicateEntry:
-            tx.execute(sa.update(t).where(here, t.c.epoch < epoch).values(epoch=epoch))
+        known = tx.execute(sa.select(t.c.epoch).where(here)).scalar()
+        if known is None:
+            tx.execute(sa.insert(t).values(server=server, cell=cell, **values))
+        elif known < epoch:
+            raise errors.Stale("an older delete was kept meanwhile")
 
     def due(self, tx: sa.Connection, now: float,
             limit: int = 200) -> list[tuple[str, commands.Delete]]:

@@ -1,11 +1,10 @@
 """Records other than servers: hosts, instance actions, slots.  Kept if newer, by version."""
 
 import sqlalchemy as sa
-from oslo_db import exception as db_exc
 
 from nova_cells.db import engine
 from nova_cells.db.view import tables
-from nova_cells.domain import codec, commands, records
+from nova_cells.domain import codec, commands, errors, records
 
 hosts, actions, slots = tables.hosts, tables.actions, tables.slots
 _host = codec.Unpacker(records.HostRecord)
@@ -37,18 +36,18 @@ _ALL_SLOTS = sa.select(slots.c.cell, slots.c.record)
 
 def _keep(tx: sa.Connection, kind: _Kind, version: int, key: dict, values: dict,
           insert: dict) -> None:
-    """Update if newer, else insert if missing; MySQL has no conditional upsert."""
+    """Update if newer, else insert if missing; MySQL has no conditional upsert.  Another collector
+    may be between: ``Stale`` or ``DBDuplicateEntry``, and the caller decides again, for what it put
+    there may be older than this."""
     which = {f"of_{name}": value for name, value in key.items()}
     values = {"version": version, **values}
     if engine.swapped(tx.execute(kind.update, {**which, "of_version": version, **values})):
         return
-    if tx.execute(kind.known, which).first() is not None:
-        return
-    try:
-        with tx.begin_nested():
-            tx.execute(kind.insert, {**key, **values, **insert})
-    except db_exc.DBDuplicateEntry:
-        pass                     # another collector inserted it; the record comes again
+    known = tx.execute(kind.known, which).scalar()
+    if known is None:
+        tx.execute(kind.insert, {**key, **values, **insert})
+    elif known < version:
+        raise errors.Stale("an older record came in meanwhile")
 
 
 class Records:

@@ -8,6 +8,7 @@ how ``tests/databases`` runs these tests on each of them.
 
 import threading
 
+import sqlalchemy as sa
 import testtools
 
 from nova_cells.db import cell as cells
@@ -69,3 +70,16 @@ class DatabaseTestCase(testtools.TestCase):
         for thread in threads:
             thread.join()
         return outcomes
+
+    def between(self, database, statement, other) -> None:
+        """Right before the next statement that begins so, ``other()`` happens, whole and committed:
+        two transactions interleave where the test says, and not by luck."""
+        if self.database_kind() == "sqlite":
+            self.skipTest("on SQLite the second writer waits until the first has ended")
+        pending = [other]
+
+        @sa.event.listens_for(database.engine, "before_cursor_execute")
+        def _before(_connection, _cursor, text, *_rest) -> None:
+            if pending and " ".join(text.split()).startswith(statement):
+                pending.pop()()
+        self.addCleanup(lambda: self.assertEqual([], pending, f"never came: {statement}"))

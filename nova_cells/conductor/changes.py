@@ -34,12 +34,16 @@ class Changes:
             sent: list[effects.Effect] = []
             if not held.confirmed:       # the top acts on it, so it has confirmed it
                 sent += self._c.placing.confirmed(tx, held, now)
-                server = self._store.servers.get(tx, message.server).server
+                server = self._again(tx, message)
             if self._store.servers.did(tx, message.op):
+                server = self._again(tx, message)    # it may have been done since the first look
                 return [*sent, effects.Reply(commands.Done(record=server))]
             server, more = self._change(tx, message, server, now)
             self._store.servers.note(tx, message.op, message.server, type(message).__name__, now)
         return [*sent, *more, effects.Reply(commands.Done(record=server)), effects.Wake("relay")]
+
+    def _again(self, tx, message: commands.Command) -> model.Server:  # noqa: ANN001
+        return self._mine(message, self._store.servers.get(tx, message.server))
 
     def _mine(self, message: commands.Command, held: server_rows.Held | None) -> model.Server:
         if held is None:

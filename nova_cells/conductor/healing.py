@@ -33,10 +33,7 @@ class Healing:
                 return self._up(_facts(facts))
             case commands.Detach():
                 with self._store.write() as tx:
-                    facts = self._store.facts.get(tx)
-                    if facts.parent == message.parent:
-                        self._store.facts.set(tx, parent=None)
-                        facts = self._store.facts.get(tx)
+                    facts = self._store.facts.detach(tx, message.parent)
                 return self._up(_facts(facts))
             case commands.Catalogue():
                 return self._learn(message, now)

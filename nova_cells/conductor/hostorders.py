@@ -75,6 +75,7 @@ class HostOrders:
                                   f"{message.uuid}")
         if host.deleted:
             return host
+        known = self._store.resources.provider(tx, host.uuid)     # before those on it are counted
         count = self._store.hosts.servers_on(tx, host.name)
         if count:
             raise errors.Conflict(f"the host {host.name} has {count} servers: delete or move them "
@@ -82,8 +83,8 @@ class HostOrders:
         if host.up:
             raise errors.Conflict(f"the host {host.name} is up, and would come back with its next "
                                   f"word: stop its nova-cells-compute first")
-        known = self._store.resources.provider(tx, host.uuid)
-        self._store.resources.remove(tx, host.uuid)
+        if known is not None:
+            self._store.resources.remove(tx, host.uuid, known.generation)
         # What it added to the version of the slots record goes with it; the version must rise.
         self._store.facts.bump_slots(tx, now, by=host.version + 1 + (
             known.generation if known is not None else 0))

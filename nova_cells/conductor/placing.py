@@ -197,8 +197,7 @@ class Placing:
     def forget(self, tx, held: server_rows.Held, now: float) -> None:  # noqa: ANN001
         """Drop an offer that was never confirmed, with its claim and its action.  ``Stale`` if it
         is not as it was read."""
-        if not self._store.servers.forget(tx, held.uuid, held.epoch):
-            raise errors.Stale(f"server {held.uuid} changed meanwhile")
+        self._store.servers.forget(tx, held)
         if held.op:
             self._store.actions.forget(tx, held.op)
         self._store.resources.release(tx, held.uuid)

@@ -41,6 +41,9 @@ class Relay:
                 return []
             chosen = len(batch)
             batch, found = self._fitting(tx, batch, facts.lift)
+            there = {(record.kind, record.uuid) for record in found}
+            lost = [mark for mark in batch if mark[0] != "slots" and mark[:2] not in there]
+            batch = [mark for mark in batch if mark not in lost]
             if not facts.halted:
                 found += self._slots(tx, facts, now, any(mark[0] == "slots" for mark in batch))
             upload = records.Upload(incarnation=facts.incarnation, batch=self._batch,
@@ -48,6 +51,9 @@ class Relay:
             self._pace.sent(batch, self._batch, now)
             self._batch += 1
             self._spoke = now
+        if lost:                         # marked again while somebody dropped the record
+            with self._store.write() as tx:
+                self._store.outbox.clear_all(tx, lost)
         sent: list[effects.Effect] = [effects.Cast(address.Collector(facts.uuid), upload)]
         if chosen and chosen >= min(settings.upload_batch, len(batch) + 1):
             sent.append(effects.Wake("relay"))
@@ -127,7 +133,7 @@ class Relay:
         if held is not None and held.epoch == ack.epoch:
             if ack.answer == "confirmed":
                 if ack.held > held.version or _forked(ack, held):
-                    self._restored(tx, held, ack)
+                    self._restored(tx, held, ack, now)
                     return []
                 begun = self._c.placing.confirmed(tx, held, now)
                 if not begun:            # else there is a newer version, and its mark
@@ -141,9 +147,12 @@ class Relay:
         self._store.outbox.clear(tx, ack.kind, ack.uuid, ack.epoch, ack.version)
         return []
 
-    def _restored(self, tx, held: server_rows.Held, ack: records.Ack) -> None:  # noqa: ANN001
+    def _restored(self, tx, held: server_rows.Held, ack: records.Ack,  # noqa: ANN001
+                  now: float) -> None:
         """The parent remembers more of us than we do: this database is an old copy.  Stop, show
-        another incarnation, and wait for the operator's word."""
+        another incarnation, and wait for the operator's word.  A write of the row itself says that
+        we do not merely read late: it was lifted just now, or another node of Galera has more."""
+        self._store.servers.ask_later(tx, held, now)
         facts = self._store.facts.get(tx)
         if facts.halted:
             return
@@ -154,7 +163,7 @@ class Relay:
                   f"database was restored from an old copy")
         LOG.error("sync stopped: %s; run: nova-cells-manage cell resync --truth child %s",
                   reason, facts.name)
-        self._store.facts.set(tx, halted=reason, incarnation=self._c.ids.uuid())
+        self._store.facts.halt(tx, reason, self._c.ids.uuid())
 
 
 def _forked(ack: records.Ack, held: server_rows.Held) -> bool:

@@ -7,6 +7,7 @@ sending the task again (law T5).
 import logging
 
 from nova_cells import context
+from nova_cells.db import again
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import effects, lifecycle
 
@@ -33,13 +34,17 @@ class Watchdog:
             due = [held.uuid for held in self._store.servers.due(tx, now)]
         sent: list[effects.Effect] = []
         for uuid in due:
-            with self._store.write() as tx:
-                held = self._store.servers.get(tx, uuid)
-                if held is not None and held.server is not None and held.server.verb:
-                    request_id = self._store.actions.request_of(tx, uuid)
-                    with context.on_behalf(request_id, server=uuid, verb=held.server.verb):
-                        sent += self._ask(tx, held, now)
+            sent += again.decide(self._one, uuid, now)   # alone: the others' tasks are not lost
         return sent
+
+    def _one(self, uuid: str, now: float) -> list[effects.Effect]:
+        with self._store.write() as tx:
+            held = self._store.servers.get(tx, uuid)
+            if held is None or held.server is None or not held.server.verb:
+                return []
+            request_id = self._store.actions.request_of(tx, uuid)
+            with context.on_behalf(request_id, server=uuid, verb=held.server.verb):
+                return self._ask(tx, held, now)
 
     def _ask(self, tx, held: server_rows.Held, now: float) -> list[effects.Effect]:  # noqa: ANN001
         server = held.server
@@ -57,5 +62,5 @@ class Watchdog:
             return [effects.Wake("relay")]
         LOG.info("server=%s verb=%s version=%d is asked about again", server.uuid, verb.name,
                  server.version)
-        self._store.servers.ask_later(tx, held.uuid, now + self._c.settings.ask_again)
+        self._store.servers.ask_later(tx, held, now + self._c.settings.ask_again)
         return [self._c.placing.task(tx, server)] if up else []

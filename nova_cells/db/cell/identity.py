@@ -6,6 +6,7 @@ import uuid as uuids
 import msgspec
 import sqlalchemy as sa
 
+from nova_cells.db import engine
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
 from nova_cells.domain import server as model
@@ -69,6 +70,16 @@ class Facts:
         """Take a parent, unless there is another (law T27)."""
         tx.execute(sa.update(t).where(t.c.parent.is_(None)).values(parent=parent))
         return self.get(tx)
+
+    def detach(self, tx: sa.Connection, parent: str) -> Identity:
+        """Leave this parent, and no other."""
+        tx.execute(sa.update(t).where(t.c.parent == parent).values(parent=None))
+        return self.get(tx)
+
+    def halt(self, tx: sa.Connection, why: str, incarnation: str) -> bool:
+        """Nothing goes up any more, and this is another database.  True for who says it first."""
+        return engine.swapped(tx.execute(sa.update(t).where(t.c.halted.is_(None)).values(
+            halted=why, incarnation=incarnation)))
 
     def bump_slots(self, tx: sa.Connection, now: float, by: int = 1) -> None:
         """The slots record is newer for a reason that no host's version shows, and must go up.

@@ -13,11 +13,18 @@ OWN = 5000                       # marks that a process remembers to have made
 t = tables.outbox
 # Said once: these run with every change, and making a statement costs more than carrying it out.
 _HERE = (t.c.kind == sa.bindparam("of_kind")) & (t.c.uuid == sa.bindparam("of_uuid"))
-_AGAIN = sa.update(t).where(_HERE)
+_EPOCH, _VERSION = sa.bindparam("to_epoch"), sa.bindparam("to_version")
+# Only ever raised: who marks what it has read may come after who changed it.  The version first,
+# for MariaDB sets one column after the other.
+_AGAIN = sa.update(t).where(_HERE).ordered_values(
+    (t.c.version, sa.case((t.c.epoch < _EPOCH, _VERSION),
+                          ((t.c.epoch == _EPOCH) & (t.c.version < _VERSION), _VERSION),
+                          else_=t.c.version)),
+    (t.c.epoch, sa.case((t.c.epoch < _EPOCH, _EPOCH), else_=t.c.epoch)))
 _FIRST = sa.insert(t)
 _GONE = sa.delete(t).where(_HERE)
-_ARRIVED = sa.delete(t).where(_HERE, (t.c.epoch < sa.bindparam("to_epoch")) | (
-    (t.c.epoch == sa.bindparam("to_epoch")) & (t.c.version <= sa.bindparam("to_version"))))
+_ARRIVED = sa.delete(t).where(_HERE, (t.c.epoch < _EPOCH) | (
+    (t.c.epoch == _EPOCH) & (t.c.version <= _VERSION)))
 _OLDEST = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
     t.c.marked_at, t.c.kind, t.c.uuid).limit(sa.bindparam("most"))
 
@@ -38,10 +45,9 @@ class Outbox:
     def mark(self, tx: sa.Connection, kind: str, uuid: str, epoch: int, version: int,
              now: float) -> None:
         """This record, at least at this version, must go up."""
-        self._note(kind, uuid)
-        stamp = {"epoch": epoch, "version": version}
-        if not engine.swapped(tx.execute(_AGAIN, {"of_kind": kind, "of_uuid": uuid, **stamp})):
-            tx.execute(_FIRST, {"kind": kind, "uuid": uuid, "marked_at": now, **stamp})
+        if not self._raise(tx, kind, uuid, epoch, version):
+            tx.execute(_FIRST, {"kind": kind, "uuid": uuid, "epoch": epoch, "version": version,
+                                "marked_at": now})
 
     def clear(self, tx: sa.Connection, kind: str, uuid: str, epoch: int, version: int) -> bool:
         """What was sent has arrived.  A later change stays marked."""
@@ -50,14 +56,19 @@ class Outbox:
 
     def mark_all(self, tx: sa.Connection, kind: str, stamps: list[tuple[str, int, int]],
                  now: float) -> None:
-        """``mark`` for many (uuid, epoch, version): the old marks go, for new ones say more."""
-        if stamps:
-            stamps = sorted(stamps)              # one order: no deadlocks
-            for uuid, _epoch, _version in stamps:
-                self._note(kind, uuid)
-            tx.execute(_GONE, [{"of_kind": kind, "of_uuid": uuid} for uuid, _e, _v in stamps])
-            tx.execute(_FIRST, [{"kind": kind, "uuid": uuid, "epoch": epoch, "version": version,
-                                 "marked_at": now} for uuid, epoch, version in stamps])
+        """``mark`` for many (uuid, epoch, version)."""
+        missing = [{"kind": kind, "uuid": uuid, "epoch": epoch, "version": version,
+                    "marked_at": now}
+                   for uuid, epoch, version in sorted(stamps)    # one order: no deadlocks
+                   if not self._raise(tx, kind, uuid, epoch, version)]
+        if missing:
+            tx.execute(_FIRST, missing)
+
+    def _raise(self, tx: sa.Connection, kind: str, uuid: str, epoch: int, version: int) -> bool:
+        """Whether there is a mark; it is at least at this version then."""
+        self._note(kind, uuid)
+        return engine.swapped(tx.execute(_AGAIN, {
+            "of_kind": kind, "of_uuid": uuid, "to_epoch": epoch, "to_version": version}))
 
     def clear_all(self, tx: sa.Connection,
                   arrived: list[tuple[str, str, int, int]]) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from nova_cells.db import engine
 from nova_cells.db.cell import tables
+from nova_cells.domain import errors
 from nova_cells.domain import resources as model
 
 p, i, a = tables.providers, tables.inventories, tables.allocations
@@ -75,10 +76,13 @@ class Resources:
         """Something about the provider changed: what was chosen by its last generation is stale."""
         tx.execute(_TOUCH, {"of_uuid": uuid})
 
-    def remove(self, tx: sa.Connection, uuid: str) -> None:
-        """Its host is forgotten.  May assume that nobody holds anything of it."""
+    def remove(self, tx: sa.Connection, uuid: str, generation: int) -> None:
+        """Its host is forgotten.  Raises ``Stale`` if somebody claimed of it since it was read; may
+        assume that nobody held anything of it then."""
+        if not engine.swapped(tx.execute(sa.delete(p).where(
+                p.c.uuid == uuid, p.c.generation == generation))):
+            raise errors.Stale(f"the provider {uuid} changed meanwhile")
         tx.execute(sa.delete(i).where(i.c.provider == uuid))
-        tx.execute(sa.delete(p).where(p.c.uuid == uuid))
 
     def provider(self, tx: sa.Connection, uuid: str) -> model.Provider | None:
         """One provider with its inventory."""

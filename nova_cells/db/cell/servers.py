@@ -29,7 +29,10 @@ _REQUEST = sa.select(t.c.request).where(t.c.uuid == sa.bindparam("of_uuid"))
 _SECRETS = sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == sa.bindparam("of_uuid"))
 _INSERT = sa.insert(t)
 _AT = (t.c.uuid == sa.bindparam("of_uuid")) & (t.c.epoch == sa.bindparam("of_epoch"))
-_SAVE = sa.update(t).where(_AT, t.c.version == sa.bindparam("of_version"))
+_AS_READ = _AT & (t.c.version == sa.bindparam("of_version"))
+_SAVE = _ASK_LATER = sa.update(t).where(_AS_READ)
+_FORGET = sa.delete(t).where(_AS_READ, ~t.c.confirmed)
+_PURGE = sa.delete(t).where(_AS_READ, t.c.rest == "deleted")
 _CONFIRM = sa.update(t).where(_AT, ~t.c.confirmed, t.c.rest != "deleted").values(confirmed=True)
 _DID = sa.select(tables.operations.c.op).where(tables.operations.c.op == sa.bindparam("of_op"))
 _NOTE = sa.insert(tables.operations)
@@ -154,17 +157,17 @@ class Servers:
         """The top says that it is ours.  True the first time."""
         return engine.swapped(tx.execute(_CONFIRM, {"of_uuid": uuid, "of_epoch": epoch}))
 
-    def forget(self, tx: sa.Connection, uuid: str, epoch: int) -> bool:
-        """The top says that it went elsewhere before it was confirmed here."""
-        gone = engine.swapped(tx.execute(sa.delete(t).where(
-            t.c.uuid == uuid, t.c.epoch == epoch, ~t.c.confirmed)))
-        if gone:
-            self._outbox.drop(tx, "server", uuid)
-        return gone
+    def forget(self, tx: sa.Connection, held: Held) -> None:
+        """The top says that it went elsewhere before it was confirmed here.  Raises ``Stale`` if it
+        is not as it was read: confirmed, or deleted, which must be remembered."""
+        if not engine.swapped(tx.execute(_FORGET, _stamp(held))):
+            raise errors.Stale(f"server {held.uuid} changed meanwhile")
+        self._outbox.drop(tx, "server", held.uuid)
 
-    def ask_later(self, tx: sa.Connection, uuid: str, due_at: float) -> None:
-        """When the watchdog asks next."""
-        tx.execute(sa.update(t).where(t.c.uuid == uuid).values(due_at=due_at))
+    def ask_later(self, tx: sa.Connection, held: Held, due_at: float) -> None:
+        """When the watchdog asks next.  Raises ``Stale`` if it is not as it was read."""
+        if not engine.swapped(tx.execute(_ASK_LATER, {**_stamp(held), "due_at": due_at})):
+            raise errors.Stale(f"server {held.uuid} changed meanwhile")
 
     def lift(self, tx: sa.Connection, uuid: str, epoch: int, version: int, now: float) -> bool:
         """The child is the truth: raise a record's stamp above this one of the view's."""
@@ -191,14 +194,15 @@ class Servers:
     def purge(self, tx: sa.Connection, before: float, limit: int = 500) -> int:
         """Forget tombstones older than this whose last record has arrived."""
         waiting = sa.select(tables.outbox.c.uuid).where(tables.outbox.c.kind == "server")
-        old = [row.uuid for row in tx.execute(sa.select(t.c.uuid).where(
+        old = tx.execute(sa.select(t.c.uuid, t.c.epoch, t.c.version).where(
             t.c.rest == "deleted", t.c.deleted_at < before,
-            t.c.uuid.not_in(waiting)).limit(limit))]
-        if old:
-            tx.execute(sa.delete(t).where(t.c.uuid.in_(old), t.c.rest == "deleted",
-                                          t.c.deleted_at < before))
-            tx.execute(sa.delete(tables.actions).where(tables.actions.c.server.in_(old)))
-        return len(old)
+            t.c.uuid.not_in(waiting)).limit(limit)).all()
+        # As it was read, or not now: one that was lifted meanwhile must go up again.
+        gone = [row.uuid for row in sorted(old) if engine.swapped(tx.execute(_PURGE, {
+            "of_uuid": row.uuid, "of_epoch": row.epoch, "of_version": row.version}))]
+        if gone:
+            tx.execute(sa.delete(tables.actions).where(tables.actions.c.server.in_(gone)))
+        return len(gone)
 
     # -- operations -----------------------------------------------------------------------------
 
@@ -246,6 +250,10 @@ class Actions:
         """The offer went elsewhere: its action is not ours to tell."""
         tx.execute(sa.delete(tables.actions).where(tables.actions.c.uuid == uuid))
         self._outbox.drop(tx, "action", uuid)
+
+
+def _stamp(held: Held) -> dict[str, typing.Any]:
+    return {"of_uuid": held.uuid, "of_epoch": held.epoch, "of_version": held.version}
 
 
 def _columns(server: model.Server) -> dict[str, typing.Any]:

@@ -140,7 +140,7 @@ class Fresh(SelectorTest):
                 known = self.store.hosts.get(tx, host)
                 self.store.hosts.put(tx, model.replace(known, **change), base.NOW)
                 if "deleted" in change:
-                    self.store.resources.remove(tx, known.uuid)
+                    self.store.resources.remove(tx, known.uuid, 1)
         self.assertEqual({"h4", "h5"}, usable())
         self.assertIsNone(self.selector.places.fleet.get("h3"))
         self.hello("h3", conductor=self.another())
@@ -158,7 +158,7 @@ class Fresh(SelectorTest):
             for number in range(3):
                 self.store.resources.release(tx, f"s{number}")
             gone = self.store.hosts.put(tx, model.replace(known, deleted=True, up=False), base.NOW)
-            self.store.resources.remove(tx, known.uuid)
+            self.store.resources.remove(tx, known.uuid, 7)
             self.store.hosts.put(tx, model.replace(gone, deleted=False, up=True), base.NOW)
             self.store.resources.put(tx, resources.Provider(
                 uuid=known.uuid, name="h1", host="h1",

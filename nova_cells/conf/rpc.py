@@ -31,7 +31,8 @@ RPC = [
                       "still matters after that is sent again by whoever sent it; so a queue that "
                       "nobody reads does not grow for longer."),
     cfg.FloatOpt("publish_timeout", default=3.0, min=0.1,
-                 help="Seconds that the broker gets to take a message; longer counts as failure."),
+                 help="Seconds that the broker gets to take a message, connecting and trying again "
+                      "included; longer counts as failure."),
     cfg.FloatOpt("connect_timeout", default=2.0, min=0.1,
                  help="Seconds that one host of a transport URL gets to take a connection."),
     cfg.IntOpt("max_message_size", default=8 * 1024 * 1024, min=64 * 1024,

@@ -9,6 +9,7 @@ nobody an answer. Closing happens in a thread of its own: it may wait for a brok
 import collections.abc
 import contextlib
 import threading
+import time
 import weakref
 
 import oslo_messaging
@@ -61,5 +62,14 @@ def held(find: collections.abc.Callable[[], tuple[oslo_messaging.Transport, obje
         release(found[0])
 
 
-def _close(transport: oslo_messaging.Transport) -> None:
-    threading.Thread(target=transport.cleanup, daemon=True, name="transport-end").start()
+def close_all(transports: list[oslo_messaging.Transport], patience: float) -> None:
+    """Now, whoever uses them; those whose broker is silent are waited for no longer than this."""
+    end = time.monotonic() + patience
+    for thread in [_close(transport) for transport in transports]:
+        thread.join(max(0.0, end - time.monotonic()))
+
+
+def _close(transport: oslo_messaging.Transport) -> threading.Thread:
+    thread = threading.Thread(target=transport.cleanup, daemon=True, name="transport-end")
+    thread.start()
+    return thread

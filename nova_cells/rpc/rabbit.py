@@ -19,6 +19,8 @@ import oslo_messaging
 from oslo_messaging._drivers import amqpdriver, base, common, impl_rabbit
 from oslo_messaging._drivers import pool as pools
 
+from nova_cells.rpc import deadline
+
 LOG = logging.getLogger(__name__)
 TRIES = 1                        # repetitions of whatever may not wait for ever
 HOST_TOPICS = frozenset({"compute"})     # topics that are only ever spoken to by host name
@@ -41,17 +43,63 @@ class Connection(impl_rabbit.Connection):
             self.kombu_reconnect_delay = 0.0     # the sleep before it would be the caller's
 
     def ensure_connection(self) -> None:
-        self.connection.connect_timeout = self._bounds.connect_timeout
+        self._set_current_channel(None)
+        self._blocked = False
+        self._hurry()
         try:
-            super().ensure_connection()
+            self.connection.ensure_connection(
+                errback=self._hurry, max_retries=self.max_retries,
+                interval_start=self.interval_start, interval_step=self.interval_stepping,
+                interval_max=self.interval_max)
+            self._set_current_channel(self.connection.channel())
         except Exception as error:       # of sockets, TLS, kombu or py-amqp: many families
             raise oslo_messaging.MessageDeliveryFailure(
                 f"the broker cannot be reached: {type(error).__name__}") from None
+        self.set_transport_socket_timeout()
 
-    def ensure(self, method, retry=None, **callbacks):
+    def ensure(self, method, retry=None, recoverable_error_callback=None, **callbacks):
+        def failed(error: Exception) -> None:
+            self._hurry(error)
+            if recoverable_error_callback is not None:
+                recoverable_error_callback(error)
+
         if retry is None and (self._declaring or self.purpose == common.PURPOSE_SEND):
             retry = TRIES
-        return super().ensure(method, retry=retry, **callbacks)
+        self._hurry()
+        return super().ensure(method, retry=retry, recoverable_error_callback=failed, **callbacks)
+
+    def reset(self) -> None:
+        if self.purpose != common.PURPOSE_SEND:      # who only sends listens to nothing
+            super().reset()
+
+    def _hurry(self, error: Exception | None = None, pause: float = 0.0) -> None:
+        """Before each try to connect: it takes no longer than the sender may wait."""
+        if error is not None:
+            LOG.info("the broker %s cannot be reached: %s", self.connection.hostname, error)
+        if deadline.over(pause):
+            raise oslo_messaging.MessageDeliveryFailure("the broker does not answer in time")
+        self.connection.connect_timeout = deadline.at_most(self._bounds.connect_timeout)
+
+    def _heartbeat_thread_job(self) -> None:
+        """Keeps a connection alive that is there.  One that is not is for the next sender to make:
+        whoever made it here would hold the sender's lock meanwhile."""
+        while not self._heartbeat_exit_event.is_set():
+            with self._connection_lock.for_heartbeat():
+                if self.connection.connected:
+                    self._beat()
+            self._heartbeat_exit_event.wait(timeout=self._heartbeat_wait_timeout)
+        self._heartbeat_exit_event.clear()
+
+    def _beat(self) -> None:
+        try:
+            self._heartbeat_check()
+            with contextlib.suppress(TimeoutError):
+                self.connection.drain_events(timeout=READ_ON)
+        except Exception as error:       # of sockets, TLS, kombu or py-amqp: many families
+            LOG.info("the connection to %s was lost: %s", self.connection.hostname, error)
+            self.connection.collect()
+            self._set_current_channel(None)
+            self._blocked = False
 
     def declare_consumer(self, consumer):
         self._declaring = True
@@ -63,7 +111,7 @@ class Connection(impl_rabbit.Connection):
     def set_transport_socket_timeout(self, timeout=None) -> None:
         if self.purpose == common.PURPOSE_SEND:
             longest = self._bounds.publish_timeout
-            timeout = longest if timeout is None else min(timeout, longest)
+            timeout = longest if timeout is None else deadline.at_most(min(timeout, longest))
         super().set_transport_socket_timeout(timeout)
 
     def declare_queue(self, exchange: str, topic: str, listener) -> None:
@@ -95,6 +143,7 @@ class Connection(impl_rabbit.Connection):
     def _publish(self, *args, **options) -> None:
         if self._blocked:
             raise oslo_messaging.MessageDeliveryFailure("the broker takes no messages")
+        self.set_transport_socket_timeout(deadline.at_most(self._bounds.publish_timeout))
         try:
             super()._publish(*args, **options)
         except oslo_messaging.MessageUndeliverable:
@@ -196,7 +245,7 @@ class _Pool(pools.ConnectionPool):
         self._slots = threading.Semaphore(size)
 
     def get(self, retry=None):
-        if not self._slots.acquire(timeout=self.conf.rpc.publish_timeout):
+        if not self._slots.acquire(timeout=deadline.at_most(self.conf.rpc.publish_timeout)):
             raise oslo_messaging.MessageDeliveryFailure("every connection to the broker is busy")
         try:
             return self._any(retry)
@@ -212,13 +261,17 @@ class _Pool(pools.ConnectionPool):
         except oslo_messaging.MessageDeliveryFailure:
             with self._cond:
                 if self._current_size and self._cond.wait_for(
-                        lambda: self._items, self.conf.rpc.publish_timeout):
+                        lambda: self._items, deadline.at_most(self.conf.rpc.publish_timeout)):
                     return self._items.pop()[1]
             raise
 
     def put(self, item) -> None:
         super().put(item)
         self._slots.release()
+
+    def _on_expire(self, connection) -> None:
+        """Under the lock of the pool: a broker that is silent would keep everybody waiting."""
+        threading.Thread(target=connection.close, daemon=True, name="connection-end").start()
 
 
 class RabbitDriver(impl_rabbit.RabbitDriver):
@@ -233,9 +286,13 @@ class RabbitDriver(impl_rabbit.RabbitDriver):
         self._open_failed = float("-inf")
 
     def send(self, target, ctxt, message, wait_for_reply=None, timeout=None, **options):
+        taken = self.conf.rpc.publish_timeout
+        if wait_for_reply and timeout is not None:
+            taken = min(taken, timeout)
         if not wait_for_reply and timeout is None:
             timeout = self.conf.rpc.cast_ttl
-        return super().send(target, ctxt, message, wait_for_reply, timeout, **options)
+        with deadline.within(taken):
+            return super().send(target, ctxt, message, wait_for_reply, timeout, **options)
 
     def listen(self, target, batch_size, batch_timeout) -> base.Listener:
         conn = self._get_connection(common.PURPOSE_LISTEN)
@@ -252,11 +309,14 @@ class RabbitDriver(impl_rabbit.RabbitDriver):
         if self._reply_q is not None:
             return self._reply_q
         began = time.monotonic()
-        with self._opening:
+        if not self._opening.acquire(timeout=deadline.at_most(self.conf.rpc.publish_timeout)):
+            raise oslo_messaging.MessageDeliveryFailure("the broker cannot be reached")
+        try:
             if self._open_failed >= began:
                 raise oslo_messaging.MessageDeliveryFailure("the broker cannot be reached")
-            try:
-                return super()._get_reply_q()
-            except Exception:
-                self._open_failed = time.monotonic()
-                raise
+            return super()._get_reply_q()
+        except Exception:
+            self._open_failed = time.monotonic()
+            raise
+        finally:
+            self._opening.release()

@@ -20,6 +20,8 @@ from nova_cells.rpc import holding
 Locate = collections.abc.Callable[[str], str | None]
 Open = collections.abc.Callable[[str], oslo_messaging.Transport]
 
+END = 5.0                # seconds that all transports get to say goodbye to their brokers
+
 
 class Router:
     """Addresses to targets.
@@ -91,12 +93,11 @@ class Router:
         return tuple(fresh)
 
     def close(self) -> None:
-        """Let every transport go."""
+        """Let every transport go.  One whose broker is silent is left to end by itself."""
         with self._lock:
             transports, self._transports = self._transports, {}
             self._urls = {}
-        for transport in transports.values():
-            transport.cleanup()
+        holding.close_all(list(transports.values()), END)
 
     def _open_all(self, urls: dict[str, str]) -> tuple[dict[str, oslo_messaging.Transport],
                                                        list[errors.Problem]]:

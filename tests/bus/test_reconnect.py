@@ -10,7 +10,7 @@ import threading
 from nova_cells.domain import address, errors
 from nova_cells.rpc import client as clients
 from tests.bus import base
-from tests.servers import process, rabbitmq
+from tests.servers import process, rabbitmq, wire
 
 C1 = address.Cell("c1")
 HOST = address.Host("c1", "h1")
@@ -140,3 +140,41 @@ class Reconnect(base.BusTest):
         threading.Thread(target=stop, daemon=True).start()
         self.assertTrue(ended.wait(base.GENEROUS))
         self.server.start()
+
+
+class Silent(base.RabbitTest):
+    """A broker that has our connections and says nothing: no sender waits for one after another
+    of the things that sending is made of."""
+
+    OPTIONS = {"publish_timeout": 0.5, "connect_timeout": 0.4, "breaker_failures": 10_000}
+    SENDS = 60
+
+    def setUp(self):
+        super().setUp()
+        self.listen()
+        self.wire = wire.Wire(self.rabbit.port)
+        self.addCleanup(self.wire.close)
+        self.bus_url = self.wire.url(self.bus_url)
+        self.client = clients.Client(self.new_router("c1"), self.conf)
+        self.assertEqual("c1/conductor/one", self.client.call(C1, base.numbered(1), 30).text)
+
+    def test_senders_give_up_in_time(self):
+        """Every send ends by its own short time: all of them would not fit otherwise."""
+        self.wire.silence()
+        done = threading.Event()
+
+        def send():
+            for number in range(self.SENDS):
+                self.assertRaises(errors.CellDown, self.client.cast, C1, base.numbered(number))
+            done.set()
+
+        threading.Thread(target=send, daemon=True).start()
+        self.assertTrue(done.wait(base.GENEROUS))
+        self.wire.speak()
+        self.assertTrue(base.wait_for(self._answered))
+
+    def _answered(self):
+        try:
+            return self.client.call(C1, base.numbered(1), 5).text == "c1/conductor/one"
+        except errors.CellDown:
+            return False

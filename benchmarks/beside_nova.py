@@ -157,14 +157,14 @@ def cpu_of_nova(directory: str | None) -> float | None:
     return sum(measure.cpu_of(pid) for pid in set(trees_of(directory)) - apart)
 
 
-def cpu_of_ours(running: standalone.Standalone | deployed.Deployed,
-                directory: str | None) -> float:
-    """The same of ours: of the processes, its database and broker, and what both sides share."""
+def parts_of_ours(running: standalone.Standalone | deployed.Deployed,
+                  directory: str | None) -> dict[str, float]:
+    """The same of ours, by kind: the processes, its database and broker, what both sides share."""
     used = running.cpu()
     if isinstance(used, float):
-        return used
-    return sum(used.values()) + sum(
-        measure.cpu_of(pid) for name in SHARED for pid in trees_of(directory, name))
+        return {"process": used}
+    return {**used, **{name: sum(measure.cpu_of(pid) for pid in trees_of(directory, name))
+                       for name in SHARED}}
 
 
 def compare(sides: list[Side], name: str, counts: tuple[int, int], rounds: int, clients: int,
@@ -216,7 +216,7 @@ def main() -> int:
                       lambda: cpu_of_nova(options.nova_pids)),
                  Side("ours", standalone.Caller(running.base, token),
                       standalone.Caller(running.base, keystone.admin),
-                      lambda: cpu_of_ours(running, options.nova_pids))]
+                      lambda: sum(parts_of_ours(running, options.nova_pids).values()))]
         rows = list(_run(options, sides, project, running))
     finally:
         running.remove() if isinstance(running, deployed.Deployed) else running.stop()
@@ -244,8 +244,18 @@ def _run(options: argparse.Namespace, sides: list[Side], project: str,
             own.caller, wanted, 4, "beside-", **chosen)})
     yield _say({"case": "documents differ in", "keys": same_keys(sides),
                 "servers": [_count(side.caller) for side in sides]})
+    yield from _reads(sides, options.rounds)
+    for clients in (1, 4):
+        yield _say(compare(
+            sides, "P9 POST servers -> 202", (10, 100), options.rounds, clients,
+            lambda side, n, c=clients: standalone.create(side.caller, f"post-{c}-{n}", **chosen)))
+    yield from _boots(options, sides, running, chosen)
+    yield _say({"case": "P13 ours: memory", **running.memory()})
+    yield _say({"case": "P13 Nova: memory", **memory_of_nova(options.nova_pids)})
+
+
+def _reads(sides: list[Side], rounds: int) -> typing.Iterator[measure.Row]:
     some = {side.name: side.caller.json("/servers?limit=1")["servers"][0]["id"] for side in sides}
-    rounds = options.rounds
     for name, path, counts in (
             ("P1 detail, 1000 rows", "/servers/detail?limit=1000", (2, 30)),
             ("P2 detail, 20 rows", "/servers/detail?limit=20", (10, 200)),
@@ -256,20 +266,22 @@ def _run(options: argparse.Namespace, sides: list[Side], project: str,
         for clients in (1, 4) if name.startswith(("P1", "P2", "P3")) else (1,):
             yield _say(compare(sides, name, counts, rounds, clients, lambda side, _n, p=path: (
                 side.caller.json(p.format(id=some[side.name])))))
-    for clients in (1, 4):
-        yield _say(compare(
-            sides, "P9 POST servers -> 202", (10, 100), rounds, clients,
-            lambda side, n, c=clients: standalone.create(side.caller, f"post-{c}-{n}", **chosen)))
+
+
+def _boots(options: argparse.Namespace, sides: list[Side],
+           running: standalone.Standalone | deployed.Deployed,
+           chosen: dict[str, str]) -> typing.Iterator[measure.Row]:
     for clients, counts in ((1, (5, 10)), (4, (options.boots, 10 * options.boots))):
         for side, count in zip(sides, counts, strict=True):
-            cpu = side.cpu()
+            cpu, parts = side.cpu(), parts_of_ours(running, options.nova_pids)
             row = standalone.boot(side.caller, count, clients, f"boot-{clients}-", **chosen)
             after = side.cpu()
+            if side.name == "ours":
+                row.update((f"cpu_{kind}", round((used - parts[kind]) * 1e3 / count, 1)) for
+                           kind, used in parts_of_ours(running, options.nova_pids).items())
             yield _say({"case": f"P10 {side.name}: boot {count}, {clients} clients", **row,
                         "cpu_ms": None if cpu is None or after is None else round(
                             (after - cpu) * 1e3 / count, 1)})
-    yield _say({"case": "P13 ours: memory", **running.memory()})
-    yield _say({"case": "P13 Nova: memory", **memory_of_nova(options.nova_pids)})
 
 
 def _fill(running: deployed.Deployed, project: str, count: int) -> None:

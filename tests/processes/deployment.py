@@ -7,6 +7,8 @@ that service may know.  Hypervisors are fake; broker and databases are real.  Ev
 by pid, and by the kernel when the test dies.
 """
 
+import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -63,8 +65,9 @@ class Service(process.Server):
     """One process of ours."""
 
     def __init__(self, name: str, words: list[str], env: dict[str, str], directory: pathlib.Path,
-                 ) -> None:
+                 inside=contextlib.nullcontext) -> None:
         self.name = name
+        self._inside = inside
         self.directory = directory
         self.log = directory / f"{name}.log"
         self._words, self._env = words, env
@@ -73,7 +76,8 @@ class Service(process.Server):
     def start(self) -> None:
         """Begin; ``wait_ready`` waits."""
         self._mark = self.log.stat().st_size if self.log.exists() else 0
-        self.run(self._words, env=self._env)
+        with self._inside():
+            self.run(self._words, env=self._env)
 
     def said(self, words: str) -> bool:
         """Whether the log says this since the last start."""
@@ -137,9 +141,10 @@ class Deployment:
         self.manage("db", "sync", "view", file=top, plain=True)
         for cell, own in self.cells.items():
             child = self._file(f"conductor-{cell}", f"{cell}-conductor", cell=cell, store=True)
-            self.manage("db", "sync", "cell", file=child, plain=True)
+            with self.inside(cell):
+                self.manage("db", "sync", "cell", file=child, plain=True)
             self.manage("cell", "create", cell, "--uuid", own, "--transport-url",
-                        self.transport_url(cell), plain=True)
+                        self.parents_url(cell), plain=True)
         for service in self._make(top).values():
             service.start()
         for name, service in self.services.items():
@@ -191,6 +196,14 @@ class Deployment:
             return f"sqlite:///{self.directory}/{name}.sqlite"
         return self._store.url(f"{name}_{self._tag}")
 
+    def parents_url(self, cell: str) -> str:
+        """The bus of a cell as the API cell reaches it."""
+        return self.transport_url(cell)
+
+    def inside(self, cell: str):
+        """While this is entered, what is started is where the services of the cell are."""
+        return contextlib.nullcontext()
+
     # -- what an operator types -------------------------------------------------------------------
 
     def manage(self, *words: str, file: pathlib.Path | None = None, plain: bool = False):
@@ -239,9 +252,12 @@ class Deployment:
 
     def create(self, user: str = "admin:demo", api: int = 0, **more):
         """POST servers: (status, document, headers)."""
-        return self.ask("POST", "/servers", {"server": {
-            "name": "s", "imageRef": fake.CIRROS, "flavorRef": "tiny", "networks": "none",
-            **more}}, user, api)
+        return self.ask("POST", "/servers", self.wanted(**more), user, api)
+
+    def wanted(self, **more) -> dict:
+        """The body that asks for a server."""
+        return {"server": {"name": "s", "imageRef": fake.CIRROS, "flavorRef": "tiny",
+                           "networks": "none", **more}}
 
     def servers(self, user: str = "admin:demo", api: int = 0) -> dict[str, dict]:
         """id -> the server's document, all of them."""
@@ -315,22 +331,27 @@ class Deployment:
         for cell in self.cells:
             for number in range(1, self._shape["conductors"] + 1):
                 name = f"conductor{number}-{cell}"
-                self._command("conductor", name, self._file(name, name, cell=cell, store=True))
+                self._command("conductor", name, self._file(name, name, cell=cell, store=True),
+                              cell)
             if self._shape["scheduler"] and has_scheduler():
                 name = f"scheduler-{cell}"
-                self._command("scheduler", name, self._file(name, name, cell=cell, store=True))
+                self._command("scheduler", name, self._file(name, name, cell=cell, store=True),
+                              cell)
             for host in self.hosts[cell]:
                 self._command("compute", f"compute-{host}",
-                              self._file(f"compute-{host}", host, cell=cell))
+                              self._file(f"compute-{host}", host, cell=cell), cell)
         return self.services
 
-    def _command(self, module: str, name: str, file: pathlib.Path) -> None:
+    def _command(self, module: str, name: str, file: pathlib.Path,
+                 cell: str | None = None) -> None:
         self._service(name, [sys.executable, "-m", f"nova_cells.cmd.{module}", "--config-file",
-                             str(file)], {})
+                             str(file)], {}, cell)
 
-    def _service(self, name: str, words: list[str], env: dict[str, str]) -> None:
-        self.services[name] = Service(name, words, {"PYTHONUNBUFFERED": "1", **env},
-                                      self.directory)
+    def _service(self, name: str, words: list[str], env: dict[str, str],
+                 cell: str | None = None) -> None:
+        self.services[name] = Service(
+            name, words, {"PYTHONUNBUFFERED": "1", **env}, self.directory,
+            functools.partial(self.inside, cell) if cell else contextlib.nullcontext)
 
     def _all_heard(self) -> bool:
         rows = self.manage("cell", "list")

@@ -28,7 +28,7 @@ UNAVAILABLE = (db_exc.DBConnectionError, db_exc.DBDeadlock, sa.exc.TimeoutError,
 
 # Numbers of MariaDB and MySQL.
 _TAKEN_BACK = {1205, 1213, 1614, 3101}
-_NOT_PREPARED = 1047             # a Galera node that is not synced: never carried out
+_NOT_PREPARED = 1047             # a Galera node that is not synced: no statement is carried out
 _REFUSED = {
     1021,                        # disk full
     1040, 1203, 1226,            # too many connections
@@ -67,7 +67,8 @@ def _mysql(context: sa.ExceptionContext, error: BaseException) -> type[db_exc.DB
         return db_exc.DBDeadlock
     if number == _NOT_PREPARED:
         context.is_disconnect = True             # the next connection may reach another node
-        return db_exc.DBDeadlock
+        # A commit has no statement: the others may have it, though this node cannot tell.
+        return db_exc.DBConnectionError if context.statement is None else db_exc.DBDeadlock
     return Refusing if number in _REFUSED else None
 
 

@@ -238,14 +238,25 @@ class MariaDB(Trouble, testtools.TestCase):
             self.assertRaises(kind, self.told, number)
         self.assertEqual(1, self.count())
 
-    def told(self, number):
-        """A statement that the server answers with this number."""
+    def test_what_it_says_of_a_commit(self):
+        """Taken back, or nobody knows: then it is not decided again."""
+        for number, kind in ((1213, db_exc.DBDeadlock), (1047, db_exc.DBConnectionError),
+                             (2013, db_exc.DBConnectionError)):
+            self.assertRaises(kind, self.told, number, "SELECT 3")
+        self.assertEqual(1, self.count())
+
+    def told(self, number, fine=None):
+        """A statement that the server answers with this number; or the commit after one."""
         def failing(*_args, **_kwargs):
             raise pymysql.err.OperationalError(number, "as the server says it")
         with self.view.write() as tx:
             connection = tx.connection.driver_connection
-            with mock.patch.object(connection, "query", failing):
-                tx.exec_driver_sql("SELECT 2")
+            if fine:
+                tx.exec_driver_sql(fine)
+                connection.commit = failing
+            else:
+                with mock.patch.object(connection, "query", failing):
+                    tx.exec_driver_sql("SELECT 2")
 
 
 class PostgreSQL(Trouble, testtools.TestCase):

@@ -4,6 +4,9 @@
 
 import random
 import uuid
+from unittest import mock
+
+from oslo_db import exception as db_exc
 
 from nova_cells import clock
 from nova_cells.api import orders
@@ -221,3 +224,21 @@ class Quota(base.DatabaseTestCase):
         with view.read() as tx:
             self.assertEqual(10, view.quota.usage(tx, "p")["instances"].total)
             self.assertEqual(10, view.offers.count(tx, CELLS[0]))
+
+    def test_a_boot_whose_commit_was_not_answered_is_not_decided_again(self):
+        """It may have been carried out, and was: one server, whatever its client is told."""
+        view = self.view(quota_defaults={"instances": 10, "cores": -1, "ram": -1})
+        with view.write() as tx:
+            view.cells.create(tx, CELLS[0], "one", "local://", 1.0)
+        api, dialect = orders.Orders(view, clock.RandomIds()), view.engine.dialect
+        commit = dialect.do_commit
+
+        def unheard(connection):
+            commit(connection)
+            raise db_exc.DBConnectionError(ValueError("injected"))
+        with mock.patch.object(dialect, "do_commit", unheard):
+            self.assertRaises(db_exc.DBConnectionError, api.boot, orders.Asked(
+                records=(server(1, version=0, verb=None),), request=boot.BootRequest()), 1.0)
+        with view.read() as tx:
+            self.assertEqual(1, view.quota.usage(tx, "p")["instances"].total)
+            self.assertEqual(1, view.offers.count(tx, CELLS[0]))

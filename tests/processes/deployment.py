@@ -25,6 +25,7 @@ import uuid
 from nova_cells.image import fake
 from tests.servers import mariadb, postgresql, process, rabbitmq
 
+ROOT = str(pathlib.Path(__file__).parents[2])    # services begin elsewhere, some by our modules
 COMMON = """
 [DEFAULT]
 compute_driver = fake
@@ -350,7 +351,7 @@ class Deployment:
     def _service(self, name: str, words: list[str], env: dict[str, str],
                  cell: str | None = None) -> None:
         self.services[name] = Service(
-            name, words, {"PYTHONUNBUFFERED": "1", **env}, self.directory,
+            name, words, {"PYTHONUNBUFFERED": "1", "PYTHONPATH": ROOT, **env}, self.directory,
             functools.partial(self.inside, cell) if cell else contextlib.nullcontext)
 
     def _all_heard(self) -> bool:

@@ -15,11 +15,12 @@ from nova_cells.conf import database as database_options
 from nova_cells.conf import standalone as options
 from nova_cells.db import migrations, view
 from nova_cells.domain import errors
-from nova_cells.rpc import client, router, transport
+from nova_cells.rpc import client, lanes, router, transport
 
 LOG = logging.getLogger(__name__)
 
 LOOK_EVERY = 2.0         # seconds between looks at the table of cells
+LEAVE = 2.0              # seconds that the last messages have to leave
 
 
 def open_view(conf) -> view.View:
@@ -49,7 +50,7 @@ class Fleet:
         self.router = router.Router(
             locate=opened.locate,
             open_transport=functools.partial(transport.open_transport, conf))
-        self.client = client.Client(self.router, conf)
+        self.client = lanes.Lanes(client.Client(self.router, conf))
         self.rows: list[tuple[str, str, str]] = []       # uuid, transport URL, name
         self._lock = threading.Lock()
 
@@ -72,5 +73,6 @@ class Fleet:
         return next(row[1] for row in self.rows if row[0] == cell)
 
     def close(self) -> None:
-        """Let every transport go; the view stays open."""
+        """Let every transport go, after what waits to be sent; the view stays open."""
+        self.client.close(LEAVE)
         self.router.close()

@@ -72,6 +72,7 @@ class _Bounded(oslo_server.RPCServer):
         if self._stopping:
             self._free.release()
             message.requeue()
+            time.sleep(LOOK_UP)          # or it is the next message again, and green threads starve
             return
         try:
             message.acknowledge()

@@ -11,7 +11,8 @@ from nova_cells.image import fake
 from tests.functional import deployment
 from tests.servers import process
 
-CONF = deployment.CONF.format(delay=0.0, instances=-1).replace(
+CONF = deployment.CONF.format(
+    delay=0.0, instances=-1, cells="cell1, cell2").replace(
     "[DEFAULT]", "[DEFAULT]\ndebug = true\nuse_json = true\nlog_file = {log}") + """
 [cell.cell1]
 transport_url = local://nova:canary-of-the-bus@one/cell1

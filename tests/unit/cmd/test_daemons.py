@@ -158,7 +158,8 @@ class TheApi(DaemonTestCase):
                 ".get_response(wsgi.application); print(r.status_int, r.text)")
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                              env={**base.ENV, "NOVA_CELLS_CONFIG_FILES": file}, timeout=60)
-        status, _, text = run.stdout.partition(" ")
+        last = (run.stdout.splitlines() or [""])[-1]     # what comes before is the log
+        status, _, text = last.partition(" ")
         return int(status or 0), text, run
 
     def conf(self, view):
@@ -175,7 +176,7 @@ class TheApi(DaemonTestCase):
         status, text, run = self.ask(self.conf("mysql+pymysql://u:hidden@127.0.0.1:1/view"))
         self.assertEqual(503, status, run)
         self.assertIn("computeFault", text)
-        self.assertNotIn("hidden", run.stderr + text)
+        self.assertNotIn("hidden", run.stderr + run.stdout)
 
     def test_a_configuration_that_cannot_be_used(self):
         _status, _text, run = self.ask(self.file("[api]\nmax_limit = many\n"))

@@ -143,7 +143,7 @@ def report_without_its_ticket(server, epoch, ticket):  # noqa: ANN001, ANN201
 
 
 @bug(reports.Reports, "_stranger")
-def strangers_stay(self, tx, host, guest):  # noqa: ANN001, ANN201
+def strangers_stay(self, tx, host, guest, held):  # noqa: ANN001, ANN201
     """A guest that does not belong on a host is left there, whatever the cell knows."""
     return []
 

@@ -16,7 +16,7 @@ import testtools
 from tests.processes import deployment, kills, load, outages, points
 from tests.servers import process
 
-POINTS = 5               # of a boot or a delete, in each run
+POINTS = 3               # of a boot or a delete, in each run
 
 
 def commit() -> str:

@@ -254,6 +254,17 @@ class Backend(testtools.TestCase):
         for argv in (["--config-file", path], [f"--config-file={path}"]):
             self.assertEqual("eventlet", self.chosen(*argv)[0])
 
+    def test_threads_do_not_carry_eventlet_with_them(self):
+        for name, loaded in (("threading", False), ("eventlet", True)):
+            code = ("import os, sys; from nova_cells import service\n"
+                    "service.choose_backend([], os.environ)\n"
+                    "import nova_cells.cmd.compute, oslo_messaging._drivers.impl_rabbit\n"
+                    "print('eventlet.patcher' in sys.modules)")
+            run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], text=True,
+                                 env={**os.environ, service.BACKEND_VARIABLE: name},
+                                 capture_output=True, timeout=90)
+            self.assertEqual(str(loaded), run.stdout.strip(), run.stderr[-500:])
+
     def test_a_broken_file_is_for_others_to_report(self):
         path = self.file("no section here\n")
         self.assertEqual("threading", self.chosen("--config-file", path)[0])

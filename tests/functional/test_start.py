@@ -23,8 +23,7 @@ class Start(deployment.Deployed):
             os.unlink(path)
 
     def test_two_cells_by_one_name(self):
-        path = self.file(deployment.CONF.format(delay=0, instances=1).replace(
-            "cell1, cell2", "cell1, cell1"))
+        path = self.file(deployment.CONF.format(delay=0, instances=1, cells="cell1, cell1"))
         code, _out, error = self.command("standalone", "--config-file", path, "--virt", "fake",
                                          "--state-path", self.state, "--port", "0")
         self.assertEqual(2, code, error)

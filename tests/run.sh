@@ -101,7 +101,7 @@ start_no_services() {
 wanted=(git shellcheck qemu-utils)
 [[ -n $libvirt ]] && wanted+=(libvirt-dev pkg-config gcc libc6-dev python3-dev libvirt-daemon libvirt-daemon-driver-qemu
     qemu-system-x86 seabios genisoimage tini util-linux)
-[[ -n $servers ]] && wanted+=(mariadb-server rabbitmq-server postgresql openssl iproute2)
+[[ -n $servers ]] && wanted+=(mariadb-server rabbitmq-server postgresql openssl iproute2 iptables)
 find_python >/dev/null || wanted+=(python3 python3-venv)
 command -v dpkg >/dev/null && { step "system packages" system_packages "${wanted[@]}" || true; }
 grep -hE '^(not installed|tests that)' "$LOGS/system-packages.log" 2>/dev/null

@@ -9,6 +9,7 @@ import functools
 import threading
 
 from nova_cells import metrics, service
+from nova_cells.domain import errors
 from nova_cells.rpc import client, router, server, transport
 
 
@@ -20,6 +21,7 @@ class CellBus:
         self._conf, self._clock, self._url = conf, clock, url
         self._running: list[tuple[server.Listener, service.Runner]] = []
         self._lock = threading.Lock()
+        self._stopped = False
         self._router = router.Router(
             open_transport=functools.partial(transport.open_transport, conf))
         self.client = client.Client(self._router, conf)
@@ -43,8 +45,12 @@ class CellBus:
             runner.stop(1.0)
             raise
         with self._lock:
-            self._running.append((listener, runner))
-        return runner
+            if not self._stopped:
+                self._running.append((listener, runner))
+                return runner
+        listener.stop(1.0)               # it was begun beside the one who stops everything
+        runner.stop(1.0)
+        raise errors.CellDown(f"{name} is not started any more: its cell is being stopped")
 
     def check(self) -> str | None:
         """What is wrong with the bus, if anything."""
@@ -54,6 +60,7 @@ class CellBus:
         """Take nothing more; whether all work under way ended in time.  The last that was started
         is told first."""
         with self._lock:
+            self._stopped = True
             running, self._running = self._running, []
         return stop_all([stop for listener, runner in reversed(running)
                          for stop in (listener.stop, runner.stop)], patience)

@@ -108,7 +108,7 @@ class Deployment:
     """
 
     def __init__(self, cells: int = 2, hosts: int = 2, database: str = "mariadb",
-                 backend: str = "threading", delay: float = 0.0, host_down_after: float = 15.0,
+                 backend: str = "threading", delay: float = 0.0, host_down_after: float = 45.0,
                  conductors: int = 1, collectors: int = 1, apis: int = 1, scheduler: bool = True,
                  broker: rabbitmq.RabbitMQ | None = None, store=None, more: str = "") -> None:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="nova-cells-deployment-"))

@@ -265,7 +265,7 @@ class Deployment:
         found, marker = {}, ""
         while True:
             status, document, _headers = self.ask(
-                "GET", f"/servers/detail?limit=1000{marker}", user=user, api=api)
+                "GET", f"/servers/detail?all_tenants=1&limit=1000{marker}", user=user, api=api)
             if status != 200:
                 raise AssertionError(f"GET /servers/detail: {status} {document}")
             found.update({server["id"]: server for server in document["servers"]})

@@ -15,7 +15,8 @@ from tests.processes import deployment
 
 def settled(deployed: deployment.Deployment) -> bool:
     """Everything that is there runs once where it should, and nothing else does."""
-    status, document, _headers = deployed.ask("GET", "/servers/detail?limit=1000")
+    status, document, _headers = deployed.ask(
+        "GET", "/servers/detail?all_tenants=1&limit=1000")
     if status != 200:
         return False
     servers = {server["id"]: server for server in document["servers"]}

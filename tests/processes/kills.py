@@ -38,7 +38,7 @@ def run(deployed: deployment.Deployment, kills: int, seed: int, between: int = 2
             killed[name.partition("-")[0].rstrip("0123456789")] += 1
         users.stop()
         began = time.monotonic()
-        if not deployment.within(120.0, lambda: load.settled(deployed)):
+        if not deployment.within(120.0, users.settled):
             wrong.append(f"not settled: {deployed.statuses()} {deployed.guests()}")
         settling.append(round(time.monotonic() - began, 1))
         wrong += users.lost() + deployed.verify()

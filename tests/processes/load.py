@@ -63,6 +63,11 @@ class Load:
                 *(f"{uuid} was deleted and is {now[uuid]}" for uuid in sorted(self.deleted)
                   if uuid in now)]
 
+    def settled(self) -> bool:
+        """Everything is at rest, and what was deleted is gone: a delete that was kept for a cell
+        may come to it later than all else."""
+        return settled(self.d) and not self.deleted & set(self.d.servers())
+
     def read_figures(self) -> dict:
         """How reads went: count, failures, the slowest, the median (seconds)."""
         took = sorted(seconds for seconds, _status, _shown in self.reads)

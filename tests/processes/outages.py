@@ -71,7 +71,7 @@ def run(deployed: deployment.Deployment, fault: str, times: int, seed: int = 0,
         time.sleep(3.0)
         users.stop()
         began = time.monotonic()
-        if not deployment.within(120.0, lambda: load.settled(deployed)):
+        if not deployment.within(120.0, users.settled):
             wrong.append(f"not settled: {deployed.statuses()} {deployed.guests()}")
         settling.append(round(time.monotonic() - began, 1))
         wrong += users.lost() + deployed.verify()

@@ -78,8 +78,8 @@ def _backend_of_files(paths: list[str]) -> str | None:
 
 class Handler(typing.Protocol):
     """A service, seen from outside.  Optional: ``figures(now)`` (see ``metrics.watch``),
-    ``wants_sender``, ``start(now)``,
-    ``leave(now)``, ``JOBS``."""
+    ``wants_sender``, ``start(now)``, ``leave(now)``, ``JOBS``, ``send`` (set here: sends a cast at
+    once, in the middle of a message)."""
 
     def handle(self, message, now: float) -> list[effects.Effect]:
         """Decide and save; return what is to be done."""
@@ -101,6 +101,8 @@ class Runner:
         self._handler = handler
         self._client = client
         self._clock = clock
+        if hasattr(handler, "send"):
+            handler.send = self._cast
         self._forward_budget = forward_budget
         self._wants_sender = getattr(handler, "wants_sender", False)
         periods = getattr(handler, "JOBS", {}) if jobs is None else jobs

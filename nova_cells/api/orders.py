@@ -15,6 +15,7 @@ from nova_cells.db import again
 from nova_cells.domain import address as addresses
 from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 from nova_cells.domain.boot import Sealed
 
 LOG = logging.getLogger(__name__)
@@ -102,13 +103,15 @@ class Orders:
     # -- change -----------------------------------------------------------------------------
 
     def act(self, uuid: str, verb: str, origin: commands.Origin, now: float,
-            want: dict[str, str] | None = None) -> Order:
+            want: dict[str, str] | None = None,
+            wanted: wants.Wanted | None = None) -> Order:
         """Begin a verb of the lifecycle table."""
         row, server = self._find(uuid)
         if not row.placed:
             lifecycle.begin(server, verb, now)       # says why not, if the state forbids it
             raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
-        return self._to_cell(row, commands.Act, origin, verb=verb, want=want or {})
+        return self._to_cell(row, commands.Act, origin, verb=verb, want=want or {},
+                             wanted=wanted or wants.Wanted())
 
     def lock(self, uuid: str, locked: bool, reason: str | None, origin: commands.Origin,
              now: float) -> Order:

@@ -42,7 +42,8 @@ class Hosting:
             undo.callback(kept.close)
             agent = agents.Agent(driver, kept, self._bus.uuid, host, self._ids,
                                  service_options.fill(agents.Settings, self._conf.compute),
-                                 seal.Seal.at(options.secrets_key(self._conf)))
+                                 seal.Seal.at(options.secrets_key(self._conf)),
+                                 self._images)
             self._bus.run(f"agent {cell}/{host}", agent, "compute", host)
             self._undo.push(undo.pop_all())
 

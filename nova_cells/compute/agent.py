@@ -14,7 +14,7 @@ import uuid as uuids
 import msgspec
 
 from nova_cells import seal as sealing
-from nova_cells.compute import flow, verbs
+from nova_cells.compute import flow, verbs, work
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, commands, effects, errors, tasks
 from nova_cells.metrics import instruments
@@ -35,12 +35,15 @@ class Agent:
 
     def __init__(self, driver: protocol.Driver, journal: journals.Journal, cell: str, host: str,
                  ids=None, settings: Settings | None = None,  # noqa: ANN001
-                 seal: sealing.Seal | None = None) -> None:
+                 seal: sealing.Seal | None = None, images=None) -> None:  # noqa: ANN001
         self.driver = driver
         self.journal = journal
         self.cell, self.host = cell, host
         self.settings = settings or Settings()
         self._seal = seal or sealing.Seal.fresh()
+        self._images = images
+        #: Sends a cast at once, while a task goes on; set by who runs the agent.
+        self.send: collections.abc.Callable[[effects.Cast], None] = lambda cast: None
         self._life = ids.uuid() if ids is not None else str(uuids.uuid4())
         self._uuid = ""                          # the host's, once it was said
         self.refused: str | None = None          # why the cell does not take this host, if so
@@ -256,11 +259,9 @@ class Agent:
                 if self._newest.get(task.server, task.stamp) > task.stamp:
                     raise flow.Interrupted(f"a newer task than {task.verb} has come")
 
-        if task.verb == "boot":
-            spec = verbs.spec(task, self._seal.open_secrets(task.secrets))
-            flow.run(verbs.boot_flow(self.driver), spec, repeated=repeated, before=before)
-            return {"instance_name": spec.name, "root_device_name": "/dev/vda",
-                    "node": self.driver.facts().hostname}
+        doing = verbs.WORKS.get(task.verb)
+        if doing is not None:
+            return doing(self._work(task, repeated, before))
         before(task.verb)
         if task.verb == "delete":
             self.driver.destroy(task.server)
@@ -276,6 +277,26 @@ class Agent:
                 entry, steps=(*entry.steps, task.verb)))
         move(self.driver, task.server)
         return {}
+
+    def _work(self, task: tasks.Task, repeated: bool,
+              before: collections.abc.Callable[[str], None]) -> work.Work:
+        def first(step: str) -> bool:
+            entry = self.journal.read(task.server)
+            if step in entry.steps:
+                return False
+            self.journal.write(task.server, msgspec.structs.replace(
+                entry, steps=(*entry.steps, step)))
+            return True
+
+        def progress(phase: int) -> None:
+            self.send(self._conductor(tasks.Report(
+                server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host,
+                result="progress", phase=phase, request_id=task.request_id)))
+
+        return work.Work(
+            task=task, driver=self.driver, images=self._images,
+            secrets=self._seal.open_secrets(task.secrets), open=self._seal.open_secrets,
+            repeated=repeated, step=before, first=first, progress=progress)
 
     def _sweep(self, message: tasks.Sweep) -> list[effects.Effect]:
         """Destroy what is left of a server that the cell knows to be gone from here, unless a

@@ -2,7 +2,7 @@
 
 import base64
 
-from nova_cells.compute import flow
+from nova_cells.compute import flow, work
 from nova_cells.domain import boot, lifecycle, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import protocol
@@ -62,6 +62,20 @@ def boot_flow(driver: protocol.Driver) -> flow.Flow:
         flow.Step("start", lambda s: driver.start(uuid(s)),
                   lambda s: driver.stop(uuid(s), 0)),
     ))
+
+
+def boot_(doing: work.Work) -> dict[str, str]:
+    """Make the guest and start it."""
+    made = doing.spec()
+    doing.run(boot_flow(doing.driver), made)
+    return {"instance_name": made.name, "root_device_name": "/dev/vda",
+            "node": doing.driver.facts().hostname}
+
+
+#: Verbs that are more than one call with a uuid: verb -> what carries it out.
+WORKS: dict[str, work.Doing] = {
+    "boot": boot_,
+}
 
 
 # -- the other verbs ------------------------------------------------------------------------------

@@ -9,7 +9,16 @@ import logging
 import msgspec
 
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address, commands, effects, errors, lifecycle, records, tasks
+from nova_cells.domain import (
+    address,
+    codec,
+    commands,
+    effects,
+    errors,
+    lifecycle,
+    records,
+    tasks,
+)
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)
@@ -99,14 +108,10 @@ class Changes:
             raise errors.Unsupported(f"this cell does not know the verb {message.verb!r}; "
                                      f"upgrade it")
         changed = lifecycle.begin(server, message.verb, now, message.want)
-        host = self._store.hosts.get(tx, server.host) if server.host else None
-        if host is None:
-            raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be deleted")
-        if verb.capability and verb.capability not in host.capabilities:
-            raise errors.Unsupported(f"the hypervisor of instance {server.uuid} cannot "
-                                     f"{verb.capability.replace('_', ' ')}")
+        changed, wanted = self._c.courses.of(message.verb).begin(tx, changed, message.wanted, now)
         self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
-                                 due_at=now + self._c.settings.ask_again)
+                                 due_at=now + self._c.settings.ask_again,
+                                 wanted=codec.pack(wanted))
         self._action(tx, message, changed, verb.action, now)
         LOG.info("server=%s verb=%s version=%d", server.uuid, verb.name, changed.version)
         return changed, [self._c.placing.task(tx, changed)]

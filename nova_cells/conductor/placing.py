@@ -210,11 +210,13 @@ class Placing:
         if server.verb in ("boot", "start", "reboot_hard", "resume"):
             request = self._store.servers.request(tx, server.uuid)
             secrets = self._store.servers.secrets(tx, server.uuid)
-        return effects.Cast(address.Host(self._c.cell, server.host), tasks.Task(
+        wanted = self._store.servers.wanted(tx, server.uuid)
+        host = self._c.courses.of(server.verb).host(server, wanted)
+        return effects.Cast(address.Host(self._c.cell, host), tasks.Task(
             server=server.uuid, epoch=server.epoch, ticket=server.ticket, verb=server.verb,
             request_id=self._store.actions.request_of(tx, server.uuid),
-            record=server, request=request, secrets=secrets,
-            host_uuid=self._c.hosts.uuid(tx, server.host)))
+            record=server, request=request, secrets=secrets, wanted=wanted,
+            host_uuid=self._c.hosts.uuid(tx, host)))
 
     def again(self, tx, held: server_rows.Held, now: float) -> list[effects.Effect] | None:  # noqa: ANN001
         """The boot failed on its host, which cleaned up: another host of the cell, with a fresh

@@ -8,7 +8,6 @@ from nova_cells.domain import address, commands, effects, lifecycle, tasks
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)
-FACTS = ("root_device_name", "instance_name", "node")
 
 
 class Reports:
@@ -50,8 +49,9 @@ class Reports:
 
     def _done(self, tx, held: server_rows.Held, message: tasks.Report,  # noqa: ANN001
               now: float) -> None:
-        facts: dict[str, object] = {name: value for name, value in message.facts.items()
-                                    if name in FACTS}
+        server = held.server
+        facts = self._c.courses.of(server.verb).done(
+            tx, server, self._store.servers.wanted(tx, server.uuid), message, now)
         if message.power_state is not None:
             facts["power_state"] = message.power_state
         self.end(tx, held.server, held.op, now, **facts)
@@ -87,7 +87,8 @@ class Reports:
         """The verb under way failed: where the table lands it, with a fault in words."""
         server = held.server
         fault = model.Fault(code=500, message=why, created_at=now, details=details)
-        facts: dict[str, object] = {}
+        facts = self._c.courses.of(server.verb).failed(
+            tx, server, self._store.servers.wanted(tx, server.uuid), now)
         if server.verb == "boot":        # the host cleaned up: nothing is held any more
             facts = {"host": None, "node": None, "power_state": lifecycle.NOSTATE}
             self._store.resources.release(tx, server.uuid)

@@ -11,6 +11,7 @@ from oslo_db import exception as db_exc
 
 from nova_cells.conductor import (
     changes,
+    courses,
     healing,
     hostorders,
     hosts,
@@ -56,6 +57,7 @@ class Conductor:
         # Several conductors of a cell must not all propose the same of equally good hosts.
         self.places = places.Places(store, fleet.own_rank(ids.uuid()))
         self.placing = placing.Placing(self, chooser)
+        self.courses = courses.Courses(self)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)
         self.hostorders = hostorders.HostOrders(self)

@@ -11,6 +11,7 @@ import msgspec
 
 from nova_cells.domain import boot, errors
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 
 
 class Origin(model.Value, kw_only=True):
@@ -52,10 +53,12 @@ class Delete(Command, kw_only=True):
 
 
 class Act(Command, kw_only=True):
-    """Begin a verb of the lifecycle table that needs nothing but its name."""
+    """Begin a verb of the lifecycle table.  ``want`` is shown to operators in the record;
+    ``wanted`` is for the host alone."""
 
     verb: str
     want: dict[str, str] = {}
+    wanted: wants.Wanted = wants.Wanted()
 
 
 class Lock(Command, kw_only=True):

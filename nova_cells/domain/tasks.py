@@ -9,6 +9,7 @@ import typing
 
 from nova_cells.domain import boot, commands, resources
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 
 
 class Task(commands.Message, kw_only=True):
@@ -22,6 +23,7 @@ class Task(commands.Message, kw_only=True):
     request: boot.BootRequest | None = None
     request_id: str = ""                 # of the API request that wants it, for logs
     secrets: boot.Sealed = boot.Sealed()
+    wanted: wants.Wanted = wants.Wanted()
     host_uuid: str = ""                  # which host it is for; "": the sender does not say
 
     @property

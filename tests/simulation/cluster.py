@@ -114,6 +114,8 @@ class Cluster:
         self.at(0.0, lambda: self._start(node))
 
     def _start(self, node: world.Node) -> None:
+        if hasattr(node.service, "send"):
+            node.service.send = lambda cast: self._perform(node, [cast], None)
         self._perform(node, node.service.start(self.now + node.skew), None)
         for job in node.service.JOBS:
             self._tick(node, node.life, job)

@@ -9,42 +9,22 @@ action".
 
 import typing
 
-from nova_cells.api import faults, found, policy, server_create, shapes
+from nova_cells.api import acting, faults, found, policy, server_create, shapes
+from nova_cells.api.acting import API, PATH, action
 from nova_cells.api.catalogue import Action
 from nova_cells.api.shapes import Shape, optional
 from nova_cells.domain import errors, lifecycle
-
-PATH = "/servers/{id}/action"
-API = "os_compute_api:"
-
-
-def _allowed(request: typing.Any, rule: str, lock: bool = True) -> typing.Any:
-    """The server's row, if the asker may do this to it and it is not locked."""
-    row = found.find(request, API + rule)
-    if lock:
-        found.unlocked(request, row)
-    return row
-
-
-def verb(name: str, rule: str) -> typing.Callable[[typing.Any], None]:
-    """A handler that begins a verb of the lifecycle table."""
-    def handler(request: typing.Any) -> None:
-        row = _allowed(request, rule)
-        services = request.services
-        found.carry_out(request, services.orders.act(row.uuid, name, request.origin,
-                                                     services.now()))
-    return handler
 
 
 def reboot(request: typing.Any) -> None:
     """SOFT or HARD."""
     hard = request.body["reboot"]["type"].upper() == "HARD"
-    verb("reboot_hard" if hard else "reboot", "servers:reboot")(request)
+    acting.verb("reboot_hard" if hard else "reboot", "servers:reboot")(request)
 
 
 def lock(request: typing.Any) -> None:
     """Nobody but admins may change it; with a reason from 2.73."""
-    row = _allowed(request, "os-lock-server:lock", lock=False)
+    row = acting.allowed(request, "os-lock-server:lock", lock=False)
     given = request.body["lock"] if request.version >= 73 else None
     reason = (given or {}).get("locked_reason")
     _lock(request, row, True, reason)
@@ -52,7 +32,7 @@ def lock(request: typing.Any) -> None:
 
 def unlock(request: typing.Any) -> None:
     """Its owner may unlock what an owner locked; what an admin locked, whoever may override."""
-    row = _allowed(request, "os-lock-server:unlock", lock=False)
+    row = acting.allowed(request, "os-lock-server:unlock", lock=False)
     if found.unpack(row.record).locked_by == "admin" and not (
             request.admin and request.context.project_id != row.project_id):
         request.authorize(API + "os-lock-server:unlock:unlock_override", found.target(row))
@@ -67,7 +47,7 @@ def _lock(request: typing.Any, row: typing.Any, locked: bool, reason: str | None
 
 def console_output(request: typing.Any) -> dict:
     """The end of the console's log."""
-    row = _allowed(request, "os-console-output", lock=False)
+    row = acting.allowed(request, "os-console-output", lock=False)
     length = request.body["os-getConsoleOutput"].get("length")
     lines = None if length is None or int(length) < 0 else int(length)
     services = request.services
@@ -79,7 +59,7 @@ def console_output(request: typing.Any) -> dict:
 
 def reset_state(request: typing.Any) -> None:
     """The operator's word about where it rests."""
-    row = _allowed(request, "os-admin-actions:reset_state", lock=False)
+    row = acting.allowed(request, "os-admin-actions:reset_state", lock=False)
     services = request.services
     found.carry_out(request, services.orders.reset_state(
         row.uuid, request.body["os-resetState"]["state"], request.origin, services.now()))
@@ -87,7 +67,7 @@ def reset_state(request: typing.Any) -> None:
 
 def force_delete(request: typing.Any) -> None:
     """Delete now, whatever it is doing."""
-    row = _allowed(request, "os-deferred-delete:force")
+    row = acting.allowed(request, "os-deferred-delete:force")
     services = request.services
     found.carry_out(request, services.orders.delete(row.uuid, request.origin, services.now(),
                                                     force=True))
@@ -117,7 +97,7 @@ _VERBS = {verb.action: name for name, verb in lifecycle.VERBS.items() if name !=
 def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
     """A handler of a verb that nothing here can do yet."""
     def handler(request: typing.Any) -> None:
-        row = _allowed(request, rule)
+        row = acting.allowed(request, rule)
         if request.action.key in _NAMED:
             _NAMED[request.action.key](request)
         if request.action.key in _VERBS:         # says why not, if the state forbids it anyway
@@ -134,35 +114,22 @@ def gone(_request: typing.Any) -> None:
 
 # -- the table ------------------------------------------------------------------------------------
 
-def _bare(key: str) -> Shape:
-    return Shape({key: shapes.anything})
-
-
-def _fields(key: str, **fields: typing.Any) -> Shape:
-    return Shape({key: Shape(**fields)})
-
-
-def action(key: str, handler: typing.Callable, body: Shape | None = None, success: int = 202,
-           down: str = "refuse") -> Action:
-    """A row that is served."""
-    return Action(key, "POST", PATH, down, success=success, handler=handler,
-                  body=body or _bare(key))
-
-
 def later(key: str, rule: str, capability: str, body: Shape | None = None, since: str = "2.1",
           until: str | None = None) -> Action:
     """A row that nothing serves yet."""
     return Action(key, "POST", PATH, "serve", success=202, handler=unserved(rule, capability),
-                  body=body or _bare(key), since=since, until=until, capability=capability)
+                  body=body or acting.bare(key), since=since, until=until, capability=capability)
 
 
 _text, _any = shapes.string(1, 255), Shape(extra=True)
-_reboot = _fields("reboot", type=shapes.one_of("HARD", "Hard", "hard", "SOFT", "Soft", "soft"))
-_lock_shape = _bare("lock").since("2.73", lock={
+_reboot = acting.fields(
+    "reboot", type=shapes.one_of("HARD", "Hard", "hard", "SOFT", "Soft", "soft"))
+_lock_shape = acting.bare("lock").since("2.73", lock={
     "type": ["object", "null"], "additionalProperties": False,
     "properties": {"locked_reason": shapes.string(1, 255)}})
-_console = _fields("os-getConsoleOutput", length=optional(shapes.nullable(shapes.integer(-1))))
-_state = _fields("os-resetState", state=shapes.one_of("active", "error"))
+_console = acting.fields(
+    "os-getConsoleOutput", length=optional(shapes.nullable(shapes.integer(-1))))
+_state = acting.fields("os-resetState", state=shapes.one_of("active", "error"))
 _rebuild = Shape(rebuild=Shape(
     {"OS-DCF:diskConfig": optional(shapes.one_of("AUTO", "MANUAL"))}, imageRef=shapes.uuid,
     name=optional(shapes.name), adminPass=optional(shapes.string()),
@@ -177,21 +144,21 @@ _rebuild = Shape(rebuild=Shape(
 ).since("2.63", trusted_image_certificates=optional({"type": ["array", "null"]}),
 ).since("2.90", hostname=optional(shapes.hostname),
 ).since("2.94", hostname=optional(shapes.full_hostname)))
-_resize = _fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
-_image = _fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
-_backup = _fields("createBackup", name=shapes.name, backup_type=shapes.string(),
+_resize = acting.fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
+_image = acting.fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
+_backup = acting.fields("createBackup", name=shapes.name, backup_type=shapes.string(),
                   rotation=shapes.non_negative, metadata=optional(shapes.metadata))
 _console_type = {"type": "object", "required": ["type"],
                  "properties": {"type": {"type": "string"}}}
 
 SERVED = (
-    action("os-start", verb("start", "servers:start")),
-    action("os-stop", verb("stop", "servers:stop")),
+    action("os-start", acting.verb("start", "servers:start")),
+    action("os-stop", acting.verb("stop", "servers:stop")),
     action("reboot", reboot, _reboot),
-    action("pause", verb("pause", "os-pause-server:pause")),
-    action("unpause", verb("unpause", "os-pause-server:unpause")),
-    action("suspend", verb("suspend", "os-suspend-server:suspend")),
-    action("resume", verb("resume", "os-suspend-server:resume")),
+    action("pause", acting.verb("pause", "os-pause-server:pause")),
+    action("unpause", acting.verb("unpause", "os-pause-server:unpause")),
+    action("suspend", acting.verb("suspend", "os-suspend-server:suspend")),
+    action("resume", acting.verb("resume", "os-suspend-server:resume")),
     action("lock", lock, _lock_shape),
     action("unlock", unlock),
     action("os-getConsoleOutput", console_output, _console, success=200),
@@ -206,7 +173,7 @@ UNSERVED = (
     later("createImage", "servers:create_image", "snapshot", _image),
     later("createBackup", "os-create-backup", "backup", _backup),
     later("changePassword", "os-admin-password", "change_password",
-          _fields("changePassword", adminPass=shapes.string(1))),
+          acting.fields("changePassword", adminPass=shapes.string(1))),
     later("rescue", "os-rescue", "rescue"),
     later("unrescue", "os-unrescue", "rescue"),
     later("shelve", "os-shelve:shelve", "shelve"),
@@ -218,9 +185,9 @@ UNSERVED = (
     later("evacuate", "os-evacuate", "evacuate"),
     later("trigger_crash_dump", "servers:trigger_crash_dump", "crash_dump", since="2.17"),
     later("addSecurityGroup", "os-security-groups:add", "network",
-          _fields("addSecurityGroup", name=_text)),
+          acting.fields("addSecurityGroup", name=_text)),
     later("removeSecurityGroup", "os-security-groups:remove", "network",
-          _fields("removeSecurityGroup", name=_text)),
+          acting.fields("removeSecurityGroup", name=_text)),
     later("addFixedIp", "os-multinic:add", "network", until="2.43"),
     later("removeFixedIp", "os-multinic:remove", "network", until="2.43"),
     later("addFloatingIp", "os-floating-ips:add", "network", until="2.43"),
@@ -229,7 +196,7 @@ UNSERVED = (
       for key in ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
                   "os-getSerialConsole")),
 )
-GONE = tuple(Action(key, "POST", PATH, "serve", handler=gone, body=_bare(key))
+GONE = tuple(Action(key, "POST", PATH, "serve", handler=gone, body=acting.bare(key))
              for key in ("injectNetworkInfo", "resetNetwork"))
 ACTIONS = (*SERVED, *UNSERVED, *GONE)
 

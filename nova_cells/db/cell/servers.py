@@ -10,10 +10,12 @@ from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
 from nova_cells.domain import boot, codec, commands, errors, lifecycle
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 
 t = tables.servers
 _record = codec.Unpacker(model.Server)
 _request = codec.Unpacker(boot.BootRequest)
+_wanted = codec.Unpacker(wants.Wanted)
 _action = codec.Unpacker(commands.ActionRecord)
 ASK_AGAIN = 30.0                 # seconds between two questions of the watchdog
 
@@ -26,6 +28,7 @@ _ONE = _HELD.where(t.c.uuid == sa.bindparam("of_uuid"))
 _SORTED = _HELD.order_by(t.c.uuid)
 _SOME = _HELD.where(t.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
 _REQUEST = sa.select(t.c.request).where(t.c.uuid == sa.bindparam("of_uuid"))
+_WANTED = sa.select(t.c.wanted).where(t.c.uuid == sa.bindparam("of_uuid"))
 _SECRETS = sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == sa.bindparam("of_uuid"))
 _INSERT = sa.insert(t)
 _AT = (t.c.uuid == sa.bindparam("of_uuid")) & (t.c.epoch == sa.bindparam("of_epoch"))
@@ -121,6 +124,11 @@ class Servers:
         return boot.Sealed(once=row.secrets.decode() if row.secrets else None,
                            user_data=row.user_data.decode() if row.user_data else None)
 
+    def wanted(self, tx: sa.Connection, uuid: str) -> wants.Wanted:
+        """What the verb under way wants beside its name."""
+        data = tx.execute(_WANTED, {"of_uuid": uuid}).scalar()
+        return _wanted(data) if data is not None else wants.Wanted()
+
     # -- writing --------------------------------------------------------------------------------
 
     def insert(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
@@ -148,6 +156,8 @@ class Servers:
         Raises ``Stale`` when somebody was faster."""
         before = {"of_uuid": server.uuid, "of_epoch": server.epoch,
                   "of_version": server.version - 1}
+        if server.verb is None:          # what a verb wanted dies with it
+            more["wanted"] = None
         result = tx.execute(_SAVE, {**before, **_columns(server), **more})
         if not engine.swapped(result):
             raise errors.Stale(f"server {server.uuid} changed meanwhile")

@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""What a cell does around a verb, where the lifecycle table alone is not enough.
+
+The table says where a verb may start and where it lands; a *course* says what else happens in
+the same transactions: what is checked and claimed when it begins, which host does the task, what
+of the host's report goes into the record, what is given back when it ends.  A verb without a
+course of its own takes ``Course``: its task goes to the server's host, and nothing else happens.
+
+May assume that the server is read in this transaction.  Never saves the server and never moves
+its version: who calls does both.
+"""
+
+import typing
+
+from nova_cells.domain import errors, lifecycle, tasks
+from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
+
+Facts = dict[str, typing.Any]
+#: What a host may say of itself in a report, for any verb.
+FACTS = ("root_device_name", "instance_name", "node")
+
+
+class Course:
+    """The course of a verb that happens on the server's own host."""
+
+    def __init__(self, conductor) -> None:  # noqa: ANN001
+        self._c = conductor
+        self._store = conductor.store
+
+    def begin(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+              now: float) -> tuple[model.Server, wants.Wanted]:
+        """The verb has just begun: check and claim.  Returns the server, changed by
+        ``model.replace`` at most, and what is saved as wanted.  Raises what the user shall hear."""
+        self.able(tx, server, server.host)
+        return server, wanted
+
+    def host(self, server: model.Server, wanted: wants.Wanted) -> str | None:
+        """The host that does the verb's task, now."""
+        return server.host
+
+    def done(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+             report: tasks.Report, now: float) -> Facts:
+        """It is done: the fields of the record that change with it."""
+        return {name: value for name, value in report.facts.items() if name in FACTS}
+
+    def failed(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+               now: float) -> Facts:
+        """It failed, or was given up: the fields of the record that change with it."""
+        return {}
+
+    def able(self, tx, server: model.Server, host: str | None) -> None:  # noqa: ANN001
+        """Raise unless this host is there and can do the verb."""
+        verb = lifecycle.VERBS[server.verb]
+        record = self._store.hosts.get(tx, host) if host else None
+        if record is None:
+            raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be deleted")
+        if verb.capability and verb.capability not in record.capabilities:
+            raise errors.Unsupported(f"the hypervisor of instance {server.uuid} cannot "
+                                     f"{verb.capability.replace('_', ' ')}")
+
+
+class Courses:
+    """The course of each verb."""
+
+    #: Verbs with a course of their own: verb -> class.  A room adds its own row.
+    OWN: typing.ClassVar[dict[str, type[Course]]] = {}
+
+    def __init__(self, conductor) -> None:  # noqa: ANN001
+        self._plain = Course(conductor)
+        self._own = {verb: course(conductor) for verb, course in self.OWN.items()}
+
+    def of(self, verb: str) -> Course:
+        """The course of this verb."""
+        return self._own.get(verb, self._plain)

@@ -1,0 +1,22 @@
+# Licensed under the Apache License, Version 2.0; see the file LICENSE.
+
+"""What a verb wants, beside its name: saved with the move, carried by every task of it.
+
+One value for all verbs, so that there is one way for it to be saved, sent and dropped.  It is
+never shown and never goes up; what is secret in it is sealed (decision 0010).  It dies with the
+verb.
+"""
+
+from nova_cells.domain import boot
+from nova_cells.domain import server as model
+
+
+class Wanted(model.Value, kw_only=True):
+    """All that the tasks of one verb need and the server's record does not say."""
+
+    image: model.ImageFacts | None = None    # to boot from: rebuild, rescue
+    flavor: model.Flavor | None = None       # to become: resize
+    host: str | None = None                  # to go to, if it was asked for
+    image_id: str | None = None              # the image that is to be filled: snapshot, backup
+    options: dict[str, str] = {}             # words of this verb; its module says which
+    secrets: boot.Sealed = boot.Sealed()     # a new password, for one

@@ -34,6 +34,11 @@ class Held(typing.NamedTuple):
     real: bool                   # not a bare tombstone
 
 
+def _done(entry) -> bool:  # noqa: ANN001
+    """Whether a journal's entry says that its task was carried out."""
+    return entry.outcome is not None and entry.outcome.result == "done"
+
+
 class Monitor:
     """Laws of every moment.  Raises ``AssertionError`` with the seed."""
 
@@ -46,6 +51,7 @@ class Monitor:
         self._sqlite: dict[object, typing.Any] = {}
         self._changes: dict[object, int] = {}
         self._destroyed: dict[tuple[str, str], tuple[int, int]] = {}
+        self._did: set[tuple[str, str, str, tuple[int, int]]] = set()    # all that hosts ever did
 
     def __call__(self, node) -> None:  # noqa: ANN001
         if node is None or node.cell is None:
@@ -124,10 +130,12 @@ class Monitor:
         entry = self.cluster.journals[cell, before.host].read(now.uuid) if before.host else None
         if before.verb == "delete" and not self._up(before.host, sqlite):
             return
-        self._law(entry is not None and entry.stamp == (now.epoch, now.ticket)
-                  and entry.outcome is not None and entry.outcome.result == "done",
-                  now.uuid, "is", now.rest, "by a", before.verb, "that", before.host,
-                  "never did:", entry)
+        stamp = (now.epoch, now.ticket)
+        newest = entry is not None and entry.stamp == stamp and _done(entry)
+        # An old copy may hear of a boot late, and not know of the delete that followed.
+        once = self.restored and (cell, before.host, now.uuid, stamp) in self._did
+        self._law(newest or once, now.uuid, "is", now.rest, "by a", before.verb, "that",
+                  before.host, "never did:", entry)
 
     @staticmethod
     def _up(host: str, sqlite) -> bool:  # noqa: ANN001
@@ -140,6 +148,8 @@ class Monitor:
         driver = self.cluster.drivers[cell, host]
         journal = self.cluster.journals[cell, host]
         for uuid, entry in journal._entries.items():
+            if _done(entry):
+                self._did.add((cell, host, uuid, entry.stamp))
             if entry.verb == "delete" and entry.outcome and entry.outcome.result == "done":
                 known = self._destroyed.get((host, uuid), entry.stamp)
                 self._destroyed[host, uuid] = max(known, entry.stamp)

@@ -15,6 +15,7 @@ from paste import deploy
 
 from nova_cells.api import compute, dispatch, pipeline, policy
 from nova_cells.api import orders as api_orders
+from nova_cells.api import pulse as pulses
 from nova_cells.api import request as requests
 from nova_cells.conf import api as options
 from nova_cells.db.view import liveness
@@ -53,6 +54,6 @@ def loadapp(conf: cfg.ConfigOpts, view: typing.Any, client: typing.Any, images: 
         conf=conf, view=view, client=client, images=images, clock=clock, ids=ids,
         orders=orders or api_orders.Orders(view, ids),
         policy=policy.Policy(policy.make_enforcer(conf)),
-        silent=liveness.Silent(clock.monotonic))
+        silent=liveness.Silent(clock.monotonic), pulse=pulses.Pulse(clock.monotonic))
     with pipeline.loading(services, dispatch.Application(services, compute.actions())):
         return deploy.loadapp(f"config:{paste_file(conf)}", name="main")

@@ -13,11 +13,11 @@ import typing
 import uuid
 
 from nova_cells.api import found
+from nova_cells.api import pulse as pulses
 
 COMPUTE = "nova-compute"
 HUBS = ("nova-conductor", "nova-scheduler")
 INTERNAL = "internal"                    # the zone of what is not a compute host
-SILENT_AFTER = 60.0                      # seconds
 
 
 class Service(typing.NamedTuple):
@@ -36,11 +36,6 @@ class Service(typing.NamedTuple):
     updated_at: float
 
 
-def alive(cell: typing.Any, now: float) -> bool:
-    """Whether a cell was heard lately."""
-    return cell.up and now - cell.heard_at <= SILENT_AFTER
-
-
 def usable(cell: typing.Any) -> bool:
     """Whether a cell may be asked: a collector calls it up, and sync with it goes on."""
     return bool(cell.up and not cell.halted)
@@ -49,35 +44,36 @@ def usable(cell: typing.Any) -> bool:
 def shown(request: typing.Any) -> list[Service]:
     """Every service, in an answer that is as old as its oldest cell."""
     request.cells.add(found.EVERY)
-    return services(request.services.view, request.services.now())
+    return services(request.services.view, request.services.pulse)
 
 
-def services(view: typing.Any, now: float) -> list[Service]:
+def services(view: typing.Any, pulse: pulses.Pulse) -> list[Service]:
     """Every service of every cell."""
     with view.read() as tx:
         cells = {cell.uuid: cell for cell in view.cells.all(tx)}
         hosts = view.records.hosts(tx)
-    return [*(_hub(cell, binary, now) for cell in cells.values() for binary in HUBS),
-            *(_host(number, host, cells[cell], now) for number, cell, host in hosts
+    alive = {uuid: pulse.alive(cell) for uuid, cell in cells.items()}
+    return [*(_hub(cell, binary, alive[cell.uuid]) for cell in cells.values() for binary in HUBS),
+            *(_host(number, host, cells[cell], alive[cell]) for number, cell, host in hosts
               if cell in cells)]
 
 
-def _hub(cell: typing.Any, binary: str, now: float) -> Service:
+def _hub(cell: typing.Any, binary: str, alive: bool) -> Service:
     """A cell has one conductor and one scheduler as far as its parent can tell."""
     number = int.from_bytes(hashlib.blake2b(f"{cell.uuid}:{binary}".encode(),
                                             digest_size=4).digest(), "big")
     return Service(
         number=2**30 + number % 2**30,   # hosts count from 1: no collision in a lifetime
         uuid=str(uuid.uuid5(uuid.UUID(cell.uuid), binary)), binary=binary, host=cell.name,
-        cell=cell.name, zone=INTERNAL, up=alive(cell, now), disabled=False,
+        cell=cell.name, zone=INTERNAL, up=alive, disabled=False,
         disabled_reason=None, forced_down=False, updated_at=cell.heard_at or cell.created_at)
 
 
-def _host(number: int, host: typing.Any, cell: typing.Any, now: float) -> Service:
+def _host(number: int, host: typing.Any, cell: typing.Any, alive: bool) -> Service:
     return Service(
         number=number, uuid=host.uuid, binary=COMPUTE, host=host.name, cell=cell.name,
         zone=host.availability_zone,
-        up=host.up and not host.forced_down and alive(cell, now), disabled=host.disabled,
+        up=host.up and not host.forced_down and alive, disabled=host.disabled,
         disabled_reason=host.disabled_reason, forced_down=host.forced_down,
         # A host's record goes up when it changes: its cell vouches for one that is up meanwhile.
         updated_at=(cell.heard_at if host.up else host.heard_at) or cell.created_at)

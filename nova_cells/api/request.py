@@ -39,6 +39,7 @@ class Services(typing.NamedTuple):
     orders: typing.Any                   # api.orders.Orders
     policy: policies.Policy
     silent: typing.Any                   # db.view.liveness.Silent
+    pulse: typing.Any                    # api.pulse.Pulse
 
     def now(self) -> float:
         """The time that people read."""

@@ -19,6 +19,7 @@ class Base(desk.Desk):
             for cell, name, age in ((UP, "alpha", 1), (DOWN, "beta", 600)):
                 self.view.cells.create(tx, cell, name, "rabbit://me:s3cret@bus/", now)
                 self.view.cells.heard(tx, cell, now - age)
+            self.view.cells.silent(tx, DOWN, now - 600)
             self.host(tx, UP, 1, "one")
             self.host(tx, UP, 2, "two", disabled=True, disabled_reason="dust",
                       availability_zone="attic")

@@ -20,7 +20,7 @@ RULES = (policy.rule(RULE, policy.ADMIN, "List and show cells", f"GET {LIST}", f
 def _document(request: typing.Any, tx: typing.Any, cell: typing.Any,
               slots: dict[str, typing.Any], up: dict[str, list[bool]]) -> dict[str, typing.Any]:
     now, view = request.services.now(), request.services.view
-    alive, hosts = fleet.alive(cell, now), up.get(cell.uuid, [])
+    alive, hosts = request.services.pulse.alive(cell), up.get(cell.uuid, [])
     hosts_up = sum(hosts) if alive else 0
     return {
         "uuid": cell.uuid, "name": cell.name, "enabled": cell.enabled,

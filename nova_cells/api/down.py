@@ -35,6 +35,7 @@ COMMANDS: dict[type, str] = {
     commands.ResetState: "refuse",
     commands.Update: "refuse",
     commands.ChangeMetadata: "refuse",
+    commands.ChangeTags: "refuse",
     commands.ReadConsole: "refuse",
     commands.SetHost: "refuse",
     commands.ForgetHost: "refuse",

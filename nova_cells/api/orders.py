@@ -13,7 +13,7 @@ import msgspec
 
 from nova_cells.db import again
 from nova_cells.domain import address as addresses
-from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle
+from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle, tags
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 from nova_cells.domain.boot import Sealed
@@ -163,6 +163,17 @@ class Orders:
             return lifecycle.change(server, now, metadata=kept)
         return self._either(uuid, change, commands.ChangeMetadata, origin, now, items=items,
                             remove=gone, whole=whole, limit=limit)
+
+    def change_tags(self, uuid: str, origin: commands.Origin, now: float, *,
+                    add: collections.abc.Iterable[str] = (),
+                    remove: collections.abc.Iterable[str] = (), whole: bool = False) -> Order:
+        """Add and remove tags."""
+        row, server = self._find(uuid)
+        if not row.placed:
+            tags.check(server, "update tags")
+            raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
+        return self._to_cell(row, commands.ChangeTags, origin, add=tuple(add),
+                             remove=tuple(remove), whole=whole)
 
     def read_console(self, uuid: str, lines: int | None, origin: commands.Origin,
                      now: float) -> Order:

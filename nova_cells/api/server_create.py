@@ -17,7 +17,7 @@ from nova_cells.api import formats, server_target, shapes
 from nova_cells.api.orders import Asked
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import REMOVED, Shape, optional
-from nova_cells.domain import boot, errors
+from nova_cells.domain import boot, errors, tags
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +38,6 @@ _network = {"type": "object", "additionalProperties": False, "properties": {
     "fixed_ip": {"type": "string", "maxLength": 45}, "tag": shapes.string(1, 60)}}
 _networks = shapes.array(_network)
 _device = {"type": "object"}
-_tag = shapes.string(1, 60, pattern="^[^,/]*$")
 _uuids = shapes.either(shapes.uuid, shapes.array(shapes.uuid))
 _hints = {"type": "object", "additionalProperties": True, "properties": {
     "group": shapes.uuid, "different_host": _uuids, "same_host": _uuids,
@@ -61,7 +60,7 @@ _server = Shape(
     user_data=optional(shapes.string(high=65535, format="base64")),
 ).since("2.19", description=optional(shapes.description),
 ).since("2.37", networks=shapes.either(_networks, {"type": "string", "enum": ["none", "auto"]}),
-).since("2.52", tags=optional(shapes.array(_tag, high=50, unique=True)),
+).since("2.52", tags=optional(shapes.array(shapes.tag, high=tags.MOST)),
 ).since("2.57", personality=REMOVED,
 ).since("2.63", trusted_image_certificates=optional(
     {"type": ["array", "null"], "items": shapes.string(1, 255), "minItems": 1, "maxItems": 50,
@@ -242,7 +241,7 @@ def _template(request: typing.Any, given: dict, flavor: model.Flavor, image: mod
         uuid="", project_id=who.project_id, user_id=who.user_id, epoch=1, version=0,
         name=given["name"].strip(), description=given.get("description"), flavor=flavor,
         image=image, key_name=given.get("key_name"), metadata=given.get("metadata", {}),
-        tags=tuple(given.get("tags", ())), access_ip_v4=given.get("accessIPv4"),
+        tags=tags.kept(given.get("tags", ())), access_ip_v4=given.get("accessIPv4"),
         access_ip_v6=formats.address(given.get("accessIPv6")),
         disk_config=given.get("OS-DCF:diskConfig", "MANUAL"),
         config_drive=shapes.truth(given.get("config_drive") or False),

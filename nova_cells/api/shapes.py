@@ -166,6 +166,21 @@ class Query(Shape):
         return accepted
 
 
+class Value(Shape):
+    """A body that need not be an object: whatever a JSON Schema says, at every version."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__()
+        self._plain = schema
+
+    def schema(self, version: int) -> Schema:
+        """The JSON Schema."""
+        return self._plain
+
+
+NO_BODY = Value({"type": "null"})
+
+
 # -- what a field may hold ------------------------------------------------------------------------
 
 def string(low: int = 0, high: int | None = None, **keywords: typing.Any) -> Schema:
@@ -240,6 +255,8 @@ hostname: Schema = {"type": "string", "minLength": 2, "maxLength": 63,
                     "pattern": "^[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]$"}
 full_hostname: Schema = {"type": "string", "minLength": 2, "maxLength": 255,
                          "pattern": "^[a-zA-Z0-9][a-zA-Z0-9.-]*[a-zA-Z0-9]$"}
+#: A tag of a server.
+tag: Schema = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[^,/]*$"}
 description: Schema = {"type": ["string", "null"], "minLength": 0, "maxLength": 255,
                        "format": "description"}
 metadata: Schema = {"type": "object", "additionalProperties": False,

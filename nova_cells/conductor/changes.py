@@ -17,6 +17,7 @@ from nova_cells.domain import (
     errors,
     lifecycle,
     records,
+    tags,
     tasks,
 )
 from nova_cells.domain import server as model
@@ -93,6 +94,10 @@ class Changes:
                 changed = lifecycle.change(server, now, **fields) if fields else server
             case commands.ChangeMetadata():
                 changed = _metadata(message, server, now)
+            case commands.ChangeTags():
+                tags.check(server, "update tags")
+                changed = tags.changed(server, now, add=message.add, remove=message.remove,
+                                       whole=message.whole)
             case _:
                 raise errors.Unsupported(f"this cell does not know {type(message).__name__}; "
                                          f"upgrade it")

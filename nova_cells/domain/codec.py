@@ -18,6 +18,7 @@ T = typing.TypeVar("T")
 TYPES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
+        commands.ChangeTags,
         commands.Boot, commands.Delete, commands.Act, commands.Lock, commands.ResetState,
         commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Catalogue,
         commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,

@@ -98,6 +98,14 @@ class ChangeMetadata(Command, kw_only=True):
     limit: int = -1
 
 
+class ChangeTags(Command, kw_only=True):
+    """Add and remove tags; ``whole``: what is not added is removed."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    whole: bool = False
+
+
 class ReadConsole(Command, kw_only=True):
     """The last ``lines`` lines of the console log; None: all of it."""
 

@@ -20,7 +20,7 @@ from oslo_config import cfg
 from nova_cells.api import app
 from nova_cells.db import view as views
 from nova_cells.db.view import tables
-from nova_cells.domain import boot, commands, errors, lifecycle, records, resources
+from nova_cells.domain import boot, commands, errors, lifecycle, records, resources, tags
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
 from tests.servers import databases
@@ -172,6 +172,9 @@ class Child:
                 for key in message.remove:
                     del kept[key]
                 return lifecycle.change(record, now, metadata=kept)
+            case commands.ChangeTags():
+                return tags.changed(record, now, add=message.add, remove=message.remove,
+                                    whole=message.whole)
         raise AssertionError(message)
 
 

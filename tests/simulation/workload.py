@@ -106,6 +106,8 @@ class Run:
         elif roll < 0.94:
             send(lambda: o.change_metadata(uuid, {"k": str(rng.randrange(9))}, (), False, 128,
                                            origin, c.now))
+        elif roll < 0.97:
+            send(lambda: o.change_tags(uuid, origin, c.now, add=(f"t{rng.randrange(9)}",)))
         else:
             send(lambda: o.lock(uuid, rng.random() < 0.5, None, origin, c.now))
 

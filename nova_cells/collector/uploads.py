@@ -79,6 +79,15 @@ class Uploads:
         if resyncing and missing:
             self.view.servers.insert_all(tx, missing, now, sender)
             held.update(self.view.servers.holdings(tx, [server.uuid for server in missing]))
+        # A user was told that it is deleted: no state that the cell had before it heard of that is
+        # shown any more (law T18).
+        alive = [server.uuid for server in servers
+                 if server.verb != "delete" and not server.deleted]
+        for uuid, epoch in sorted(self.view.intents.about(tx, sender, alive).items()):
+            now_held = held.get(uuid)
+            if now_held is not None and (now_held.cell, now_held.placed) == (sender, True) \
+                    and now_held.epoch <= epoch:
+                self.view.servers.show_deleting(tx, uuid, now)
         return held
 
     def _one(self, tx, record: records.Record, sender: str, now: float, resyncing: bool,

@@ -7,6 +7,9 @@ from nova_cells.domain import codec, commands, errors
 
 t = tables.intents
 _origin = codec.Unpacker(commands.Origin)
+_ABOUT = sa.select(t.c.server, t.c.epoch).where(
+    t.c.cell == sa.bindparam("of_cell"),
+    t.c.server.in_(sa.bindparam("servers", expanding=True)))
 RETRY = 5.0
 LONGEST = 60.0
 
@@ -51,6 +54,12 @@ class Intents:
     def of(self, tx: sa.Connection, server: str) -> list[str]:
         """The cells that an order about this server is kept for."""
         return [row.cell for row in tx.execute(sa.select(t.c.cell).where(t.c.server == server))]
+
+    def about(self, tx: sa.Connection, cell: str, servers: list[str]) -> dict[str, int]:
+        """Of these servers those whose delete is kept for this cell, up to which epoch.  An older
+        epoch than the server's is about an offer of it that went elsewhere."""
+        rows = tx.execute(_ABOUT, {"of_cell": cell, "servers": servers}) if servers else ()
+        return {row.server: row.epoch for row in rows}
 
     def count(self, tx: sa.Connection, cell: str | None = None) -> int:
         """How many are kept, for one cell or for all."""

@@ -5,6 +5,7 @@
 from nova_cells.domain import commands, effects, records
 from nova_cells.domain import server as model
 from tests.unit.collector import base
+from tests.unit.collector.base import NOW, ORIGIN
 
 
 class Offers(base.TopTest):
@@ -40,6 +41,26 @@ class Offers(base.TopTest):
         self.assertEqual([self.a], self.kept(server.uuid))
         self.assertEqual("moved", self.accepted(server, self.a))
         self.assertEqual("confirmed", self.accepted(server, self.b, epoch=2))
+
+    def test_a_delete_that_is_kept_stays_shown_whatever_the_cell_still_says(self):
+        server, = self.boot()
+        self.accepted(server, self.a)
+        with self.view.write() as tx:
+            self.view.intents.keep(tx, server.uuid, self.a, 1, "op", ORIGIN, NOW)
+            self.view.servers.show_deleting(tx, server.uuid, NOW)
+        self.accepted(server, self.a, version=7, rest="active", verb=None)
+        row = self.row(server.uuid)
+        self.assertEqual((7, "ACTIVE", "deleting"), (row.version, row.status, row.task_state))
+        self.accepted(server, self.a, version=9, rest="deleted", verb=None)
+        self.assertEqual((9, True), (self.row(server.uuid).version, self.row(server.uuid).deleted))
+
+    def test_a_delete_kept_for_an_old_offer_is_not_the_servers(self):
+        server, = self.boot()
+        self.refuse(server.uuid, 1, self.a)
+        self.accepted(server, self.b, epoch=2)
+        self.accepted(server, self.b, epoch=2, version=7, rest="active", verb=None)
+        self.assertEqual(("ACTIVE", ""), (self.row(server.uuid).status,
+                                          self.row(server.uuid).task_state))
 
     def test_refused_by_all_it_is_in_error_in_the_words_of_the_last(self):
         server, = self.boot()

@@ -91,6 +91,8 @@ class Conductor:
         raise errors.Conflict("too many changes at once; try again")
 
     def _handle(self, message: msgspec.Struct, now: float) -> list[effects.Effect]:
+        if not isinstance(message, effects.Tick):
+            self.hosts.signs.listen(now)
         match message:
             case effects.Tick():
                 return self._tick(message.job, now)

@@ -5,8 +5,9 @@
 A host speaks to any one of the conductors.  Each counts what it hears in memory and notes the
 counts for the others, all hosts in one row, at most every few seconds: no host costs a write of
 its own.  A host lives while its count moves in anybody's note; what the count is, and what any
-clock but this conductor's own says, does not matter (law T17).  A conductor that started, slept
-or had its clock set accuses nobody until a whole patience has passed since.
+clock but this conductor's own says, does not matter (law T17).  A conductor that started, slept,
+had its clock set or heard nothing from anybody, not even its parent's acknowledgements, accuses
+nobody until a whole patience has passed since: it is not the hosts that are silent but the bus.
 """
 
 import collections.abc
@@ -31,6 +32,7 @@ class Signs:
         self._unsaid = False
         self._noted_at = float("-inf")
         self._read_at: float | None = None
+        self._any_at = float("-inf")                 # when anything at all came from the bus
 
     def start(self) -> None:
         """Nobody was heard yet, and nobody is accused for it."""
@@ -38,6 +40,10 @@ class Signs:
             self._moved.clear()
             self._theirs.clear()
             self._read_at = None
+
+    def listen(self, now: float) -> None:
+        """Something came from the bus, whatever it is."""
+        self._any_at = now
 
     def heard(self, host: str, now: float) -> None:
         """The host spoke to this conductor."""
@@ -66,6 +72,8 @@ class Signs:
         with self._lock:
             if self._read_at is not None and not 0 <= now - self._read_at <= self.patience / 2:
                 self._moved.clear()              # slept, or the clock was set
+            if not 0 <= now - self._any_at <= self.patience / 2:
+                self._moved.clear()              # deaf
             for conductor, heard in notes.items():
                 self._notice(conductor, heard, now)
             self._theirs = notes

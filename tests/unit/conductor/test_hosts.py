@@ -4,7 +4,7 @@
 
 import uuid as uuids
 
-from nova_cells.domain import effects, tasks
+from nova_cells.domain import effects, records, tasks
 from tests.unit.conductor import base
 
 TICK = effects.Tick(job="hosts")
@@ -20,10 +20,16 @@ class Hosts(base.CellTest):
         with self.store.read() as tx:
             return [host.name for host in self.store.hosts.all(tx)]
 
-    def watch(self, conductor, begin, end):
-        """Its ticks, from the one second to the other; what came of them."""
+    def watch(self, conductor, begin, end, deaf=False):
+        """Its ticks, from the one second to the other; what came of them.  Its parent's
+        acknowledgements come meanwhile, unless it is deaf."""
         return [effect for second in range(begin, end, 2)
-                for effect in conductor.handle(TICK, base.NOW + second)]
+                for effect in self.ticks(conductor, base.NOW + second, deaf)]
+
+    def ticks(self, conductor, now, deaf=False):
+        if not deaf:
+            conductor.handle(records.Acks(batch=0), now)
+        return conductor.handle(TICK, now)
 
 
 class Silence(Hosts):
@@ -34,6 +40,15 @@ class Silence(Hosts):
         self.assertFalse(self.up())
         self.hello("h1", base.NOW + 62)
         self.assertTrue(self.up())
+
+    def test_conductor_that_hears_nobody_at_all_accuses_nobody(self):
+        """Not the hosts are silent then, but the bus."""
+        self.watch(self.conductor, 0, 10)
+        self.assertEqual([], self.watch(self.conductor, 10, 600, deaf=True))
+        self.assertEqual([], self.watch(self.conductor, 600, 624))
+        self.assertTrue(self.up())
+        self.watch(self.conductor, 624, 630)
+        self.assertFalse(self.up())
 
     def test_host_that_speaks_to_another_conductor_is_up(self):
         """Of several conductors each hears a part; what one hears, all of them know."""
@@ -79,7 +94,7 @@ class Silence(Hosts):
         found = []
         for second in range(0, 60, 2):
             for conductor in (self.conductor, other):
-                found += conductor.handle(TICK, base.NOW + second)
+                found += self.ticks(conductor, base.NOW + second)
         self.assertEqual([effects.Wake("relay")], found)
 
     def test_host_that_spoke_to_another_just_now_is_not_accused(self):

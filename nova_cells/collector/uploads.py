@@ -9,8 +9,8 @@ from nova_cells.metrics import instruments
 LOG = logging.getLogger(__name__)
 
 
-# An action is kept only of a server that is the sender's, so that is settled before.
-_KINDS = {"server": 0, "action": 1}
+# An action or a migration is kept only of a server that is the sender's, so that is settled before.
+_KINDS = {"server": 0, "action": 1, "migration": 2}
 
 
 def _order(record: records.Record) -> tuple[int, str, int, int]:
@@ -103,6 +103,10 @@ class Uploads:
             holding = self.view.servers.holding(tx, record.action.server)
             if holding is not None and (holding.cell, holding.placed) == (sender, True):
                 self.view.records.keep_action(tx, record.action, record.version)
+        elif record.migration is not None:
+            holding = self.view.servers.holding(tx, record.migration.server)
+            if holding is not None and (holding.cell, holding.placed) == (sender, True):
+                self.view.migrations.keep(tx, sender, record.migration, record.version)
         return records.Ack(kind=record.kind, uuid=record.uuid, epoch=record.epoch,
                            version=record.version, answer=answer, held=held, host=host)
 

@@ -113,12 +113,20 @@ class Changes:
             raise errors.Unsupported(f"this cell does not know the verb {message.verb!r}; "
                                      f"upgrade it")
         changed = lifecycle.begin(server, message.verb, now, message.want)
-        changed, wanted = self._c.courses.of(message.verb).begin(tx, changed, message.wanted, now)
+        wanted, why = model.replace(message.wanted, user_id=message.origin.user_id,
+                                    project_id=message.origin.project_id), None
+        try:
+            changed, wanted = self._c.courses.of(message.verb).begin(tx, changed, wanted, now)
+        except errors.NoPlace as problem:
+            why = problem.message
         self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
                                  due_at=now + self._c.settings.ask_again,
                                  wanted=codec.pack(wanted))
         self._action(tx, message, changed, verb.action, now)
         LOG.info("server=%s verb=%s version=%d", server.uuid, verb.name, changed.version)
+        if why is not None:
+            held = self._store.servers.get(tx, server.uuid)
+            return self._c.reports.fail(tx, held, why, None, now), []
         return changed, [self._c.placing.task(tx, changed)]
 
     def _delete(self, tx, message: commands.Delete, held: server_rows.Held | None,  # noqa: ANN001
@@ -153,7 +161,7 @@ class Changes:
         if changed is server:            # it is being deleted
             return [self._c.placing.task(tx, server), effects.Reply(commands.Done(record=server))]
         self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
-                                 due_at=now + self._c.settings.ask_again)
+                                 due_at=now + self._c.settings.ask_again, wanted=None)
         if not self._store.servers.did(tx, message.op):
             self._store.servers.note(tx, message.op, message.server, "Delete", now)
             self._action(tx, message, changed, "delete", now)

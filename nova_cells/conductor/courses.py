@@ -7,8 +7,18 @@ the same transactions: what is checked and claimed when it begins, which host do
 of the host's report goes into the record, what is given back when it ends.  A verb without a
 course of its own takes ``Course``: its task goes to the server's host, and nothing else happens.
 
+A verb may need several hosts, one after the other (a move: the source, then the destination).
+Then its course sends its task to them in *legs*.  ``Wanted.leg`` says which one is under way; it
+travels in the task, so the host knows what is its part, and ``host`` says whose part it is.  When a
+host has reported "done", ``following`` answers with the next ``Leg``, or None: that was all, the
+verb is done.  When it has reported "failed", ``instead`` answers with another leg (on another host,
+or back over what was done), or None: the verb failed.  A leg that goes back ends in ``Failed``.
+Each leg has a ticket of its own, so a late report or task of an earlier one changes nothing, and
+one host may do two legs.  Nothing else is new: legs are repeated, watched and interrupted as any
+task is.
+
 May assume that the server is read in this transaction.  Never saves the server and never moves
-its version: who calls does both.
+its version: who calls does both.  A migration is saved here, before the server.
 """
 
 import typing
@@ -18,6 +28,23 @@ from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 
 Facts = dict[str, typing.Any]
+
+
+class Leg(typing.NamedTuple):
+    """What the hosts shall do next: what is saved as wanted from now on, with its ``leg``, and the
+    fields of the record that change with it ("phase", for one)."""
+
+    wanted: wants.Wanted
+    facts: Facts
+
+
+class Failed(typing.NamedTuple):
+    """It is over, and failed: what an earlier leg could not do is undone now."""
+
+    why: str
+    details: str | None = None
+
+
 #: What a host may say of itself in a report, for any verb.
 FACTS = ("root_device_name", "instance_name", "node")
 
@@ -32,13 +59,25 @@ class Course:
     def begin(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
               now: float) -> tuple[model.Server, wants.Wanted]:
         """The verb has just begun: check and claim.  Returns the server, changed by
-        ``model.replace`` at most, and what is saved as wanted.  Raises what the user shall hear."""
+        ``model.replace`` at most, and what is saved as wanted.  Raises what the user shall hear;
+        only ``NoPlace`` nobody hears: the verb has begun, and failed."""
         self.able(tx, server, server.host)
         return server, wanted
 
     def host(self, server: model.Server, wanted: wants.Wanted) -> str | None:
         """The host that does the verb's task, now."""
         return server.host
+
+    def following(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+                  report: tasks.Report, now: float) -> Leg | Failed | None:
+        """A host has done its part: the next leg; or None, that was all."""
+        return None
+
+    def instead(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+                report: tasks.Report, now: float) -> Leg | None:
+        """A host could not do its part, and went back over it: another leg; or None, the verb
+        failed."""
+        return None
 
     def done(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
              report: tasks.Report, now: float) -> Facts:
@@ -47,7 +86,8 @@ class Course:
 
     def failed(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
                now: float) -> Facts:
-        """It failed, or was given up: the fields of the record that change with it."""
+        """It failed, or was given up (then nobody knows what hosts did): the fields of the record
+        that change with it."""
         return {}
 
     def able(self, tx, server: model.Server, host: str | None) -> None:  # noqa: ANN001
@@ -68,9 +108,14 @@ class Courses:
     OWN: typing.ClassVar[dict[str, type[Course]]] = {}
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
+        self._store = conductor.store
         self._plain = Course(conductor)
         self._own = {verb: course(conductor) for verb, course in self.OWN.items()}
 
     def of(self, verb: str) -> Course:
         """The course of this verb."""
         return self._own.get(verb, self._plain)
+
+    def host(self, tx, server: model.Server) -> str | None:  # noqa: ANN001
+        """The host that does its part of the verb under way, now."""
+        return self.of(server.verb).host(server, self._store.servers.wanted(tx, server.uuid))

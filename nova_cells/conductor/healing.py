@@ -89,12 +89,14 @@ class Healing:
                                  lost=tuple(lost))
 
     def _everything_else(self, tx, lift: bool, now: float) -> None:  # noqa: ANN001
-        """Hosts, actions and slots go up again too; with ``lift``, above all earlier ones."""
+        """Hosts, moves and slots go up again too; with ``lift``, above all earlier ones."""
         facts = self._store.facts.get(tx)
         if lift:
             self._store.facts.set(tx, lift=facts.lift + 1)
         for uuid, version in self._store.hosts.stamps(tx):
             self._store.outbox.mark(tx, "host", uuid, 0, version, now)
+        self._store.outbox.mark_all(tx, "migration", [
+            (uuid, 0, version) for uuid, version in self._store.migrations.stamps(tx)], now)
         self._store.facts.bump_slots(tx, now)
 
     def _verify(self, message: commands.Verify, now: float) -> commands.Verified:

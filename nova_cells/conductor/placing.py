@@ -15,6 +15,7 @@ from nova_cells.domain import (
     effects,
     errors,
     lifecycle,
+    migration,
     records,
     resources,
     selection,
@@ -24,7 +25,7 @@ from nova_cells.domain import server as model
 from nova_cells.scheduler import choose
 
 LOG = logging.getLogger(__name__)
-HERE = "here"                    # the role of an allocation that is no move
+HERE = migration.HERE            # the role of an allocation that is no move
 ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 
@@ -46,7 +47,7 @@ class Placing:
         """Choose on a snapshot, outside any transaction; insert or return existing, and claim in
         the transaction that accepts.  If others were faster everywhere, look at those hosts and
         choose again; if they were again, look at all, and choose in this process."""
-        asked = self._ask(message.record, message.request)
+        asked = self.ask(message.record, message.request)
         try:
             for attempt in range(ROUNDS):
                 chooser = self._chooser if attempt < 2 else self._library
@@ -121,7 +122,7 @@ class Placing:
         LOG.info("server=%s verb=boot epoch=%d accepted on host=%s", server.uuid, server.epoch,
                  host.name)
 
-    def _ask(self, server: model.Server, request: boot.BootRequest) -> choose.Request:
+    def ask(self, server: model.Server, request: boot.BootRequest) -> choose.Request:
         """What the server needs of a host."""
         flavor = server.flavor
         mine = self._c.cell
@@ -135,7 +136,7 @@ class Placing:
             tried=frozenset(server.want.get("tried", "").split()))
 
     def claim(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
-              proposals: list[selection.Proposal],
+              proposals: list[selection.Proposal], role: str = HERE,
               ) -> tuple[selection.Proposal, records.HostRecord]:
         """The first proposal that still holds, claimed.  Raises ``Stale`` if none does: then these
         hosts are looked at again before the next decision."""
@@ -143,7 +144,7 @@ class Placing:
             now = self._newer(proposed, asked)
             host = self._c.places.host(tx, now.provider, now.version) if now else None
             if host is not None and self._store.resources.claim(
-                    tx, server, HERE, now.provider, now.generation, asked.amounts):
+                    tx, server, role, now.provider, now.generation, asked.amounts):
                 return now, host
         self._c.places.doubt(one.provider for one in proposals)
         raise errors.Stale("every proposed host changed meanwhile")
@@ -226,7 +227,7 @@ class Placing:
         if len(tried) >= request.retries:
             return None
         server = model.replace(server, want={"tried": " ".join(tried)})
-        asked = self._ask(server, request)
+        asked = self.ask(server, request)
         self._c.places.refresh(tx, now)          # before this transaction changes anything
         self._store.resources.release(tx, server.uuid)
         try:

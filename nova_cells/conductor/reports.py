@@ -2,9 +2,9 @@
 
 import logging
 
-from nova_cells.conductor import adopting
+from nova_cells.conductor import adopting, courses
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address, commands, effects, lifecycle, tasks
+from nova_cells.domain import address, codec, commands, effects, lifecycle, tasks
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Reports:
             held = self._store.servers.get(tx, message.server)
             if held is None or held.server is None \
                     or not lifecycle.owns(held.server, message.epoch, message.ticket) \
-                    or held.server.host != message.host:
+                    or self._c.courses.host(tx, held.server) != message.host:
                 return []
             # A host is given a task only once the top has confirmed: a row that does not know of
             # it comes from an old copy of the database.
@@ -35,7 +35,7 @@ class Reports:
             if message.result == "progress":
                 self._progress(tx, held.server, message, now)
             elif message.result == "done":
-                self._done(tx, held, message, now)
+                return [*self._done(tx, held, message, now), effects.Wake("relay")]
             else:
                 return self._failed(tx, held, message, now)
         return [effects.Wake("relay")]
@@ -48,13 +48,31 @@ class Reports:
                                      due_at=now + self._c.settings.ask_again)
 
     def _done(self, tx, held: server_rows.Held, message: tasks.Report,  # noqa: ANN001
-              now: float) -> None:
-        server = held.server
-        facts = self._c.courses.of(server.verb).done(
-            tx, server, self._store.servers.wanted(tx, server.uuid), message, now)
+              now: float) -> list[effects.Effect]:
+        """The host did its part: the next leg, or the end."""
+        server, course = held.server, self._c.courses.of(held.server.verb)
+        wanted = self._store.servers.wanted(tx, server.uuid)
+        following = course.following(tx, server, wanted, message, now)
+        if isinstance(following, courses.Leg):
+            return self._leg(tx, server, following, now)
+        if following is not None:
+            self.fail(tx, held, following.why, following.details, now)
+            return []
+        facts = course.done(tx, server, wanted, message, now)
         if message.power_state is not None:
             facts["power_state"] = message.power_state
         self.end(tx, held.server, held.op, now, **facts)
+        return []
+
+    def _leg(self, tx, server: model.Server, leg: courses.Leg,  # noqa: ANN001
+             now: float) -> list[effects.Effect]:
+        """The verb goes on, on another host or another way, under a ticket of its own."""
+        changed = lifecycle.retry(server, now, **leg.facts)
+        self._store.servers.save(tx, changed, now, due_at=now + self._c.settings.ask_again,
+                                 wanted=codec.pack(leg.wanted))
+        LOG.info("server=%s verb=%s leg=%s version=%d", server.uuid, server.verb, leg.wanted.leg,
+                 changed.version)
+        return [self._c.placing.task(tx, changed)]
 
     def end(self, tx, server: model.Server, op: str | None, now: float,  # noqa: ANN001
             **facts: object) -> model.Server:
@@ -64,6 +82,7 @@ class Reports:
         more = {"secrets": None} if verb in ("boot", "delete") else {}
         if done.deleted:
             more["user_data"] = None
+            self._c.moves.gone(tx, server.uuid, now)
             self._store.resources.release(tx, server.uuid)
         self._store.servers.save(tx, done, now, **more)
         self._end_action(tx, op, server, now, "Success", None)
@@ -79,11 +98,17 @@ class Reports:
                 LOG.info("server=%s verb=boot failed on host=%s, tried elsewhere: %s",
                          held.uuid, message.host, message.error)
                 return again
+        leg = self._c.courses.of(held.server.verb).instead(
+            tx, held.server, self._store.servers.wanted(tx, held.uuid), message, now)
+        if leg is not None:
+            LOG.info("server=%s verb=%s failed on host=%s, goes another way: %s", held.uuid,
+                     held.server.verb, message.host, message.error)
+            return [*self._leg(tx, held.server, leg, now), effects.Wake("relay")]
         self.fail(tx, held, message.error or "the host could not do it", message.details, now)
         return [effects.Wake("relay")]
 
     def fail(self, tx, held: server_rows.Held, why: str, details: str | None,  # noqa: ANN001
-             now: float) -> None:
+             now: float) -> model.Server:
         """The verb under way failed: where the table lands it, with a fault in words."""
         server = held.server
         fault = model.Fault(code=500, message=why, created_at=now, details=details)
@@ -98,6 +123,7 @@ class Reports:
         self._end_action(tx, held.op, server, now, "Error", why)
         LOG.warning("server=%s verb=%s version=%d failed: %s", server.uuid, server.verb,
                     failed.version, why)
+        return failed
 
     def _end_action(self, tx, op: str | None, server: model.Server, now: float,  # noqa: ANN001
                     result: str, why: str | None) -> None:
@@ -200,6 +226,9 @@ class Reports:
             LOG.warning("host=%s guest=%s runs although its offer was never confirmed here (an old "
                         "copy of the database?); left alone", host, guest.uuid)
             return []
+        move = self._store.migrations.open_of(tx, guest.uuid)
+        if move is not None and host in move.hosts:
+            return []                    # it comes from here, or goes here
         known = (held.epoch, held.server.version if held.server else held.version)
         return [effects.Cast(address.Host(self._c.cell, host), tasks.Sweep(
             server=guest.uuid, epoch=known[0], ticket=known[1],

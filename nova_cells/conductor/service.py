@@ -15,6 +15,7 @@ from nova_cells.conductor import (
     healing,
     hostorders,
     hosts,
+    moves,
     placing,
     relay,
     reports,
@@ -57,6 +58,7 @@ class Conductor:
         # Several conductors of a cell must not all propose the same of equally good hosts.
         self.places = places.Places(store, fleet.own_rank(ids.uuid()))
         self.placing = placing.Placing(self, chooser)
+        self.moves = moves.Moves(self)
         self.courses = courses.Courses(self)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)

@@ -5,7 +5,7 @@ May run on a live cell: what is under way is passed over.
 
 import collections.abc
 
-from nova_cells.domain import lifecycle, resources
+from nova_cells.domain import lifecycle, migration, resources
 
 
 def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001
@@ -16,22 +16,32 @@ def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]: 
 
 
 def allocations(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
-    """2. Allocations and servers correspond: each server on a host holds exactly its flavor's
-    amounts there, and nobody else holds anything."""
-    holders, amounts = store.resources.holders(tx), store.resources.held(tx)
+    """2. Allocations correspond to servers and moves: each server on a host holds exactly its
+    flavor's amounts there; one that moves holds what it had where it comes from and what it will
+    have where it goes; and nobody else holds anything."""
+    amounts, moves = store.resources.held(tx), store.migrations.open(tx)
     for held in store.servers.many(tx):
-        server = held.server
-        where = holders.pop(held.uuid, set())
-        expected = {server.host} if server is not None and server.host else set()
-        if where != expected:
-            yield (f"invariant 2: server {held.uuid} belongs on {sorted(expected)} and holds "
-                   f"resources of {sorted(where)}")
-        elif expected:
-            used = amounts[held.uuid]
-            if used != resources.amounts(server.flavor):
-                yield f"invariant 2: server {held.uuid} holds {used}"
-    for uuid in sorted(holders):
-        yield f"invariant 2: {uuid} holds resources and is no server"
+        server, found = held.server, amounts.pop(held.uuid, {})
+        move = moves.pop(held.uuid, None)
+        expected = {}
+        if move is not None:
+            expected = {(migration.HERE, move.source): resources.amounts(move.old_flavor),
+                        (migration.MOVE, move.dest): resources.amounts(move.new_flavor)}
+            if server is None or server.host not in move.hosts:
+                yield (f"invariant 2: server {held.uuid} moves between {sorted(move.hosts)} and is "
+                       f"on neither")
+        elif server is not None and server.host:
+            expected = {(migration.HERE, server.host): resources.amounts(server.flavor)}
+        if found != expected:
+            yield (f"invariant 2: server {held.uuid} should hold {_words(expected)}, and holds "
+                   f"{_words(found)}")
+    for uuid in sorted(amounts.keys() | moves.keys()):
+        yield f"invariant 2: {uuid} holds resources or moves and is no server"
+
+
+def _words(amounts: dict[tuple[str, str], dict[str, int]]) -> str:
+    return ", ".join(f"{role} on {host} {used}" for (role, host), used in sorted(
+        amounts.items())) or "nothing"
 
 
 def deadlines(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001

@@ -49,7 +49,8 @@ class Watchdog:
     def _ask(self, tx, held: server_rows.Held, now: float) -> list[effects.Effect]:  # noqa: ANN001
         server = held.server
         verb = lifecycle.VERBS[server.verb]
-        up = self._c.hosts.is_up(tx, server.host) if server.host else False
+        host = self._c.courses.host(tx, server)
+        up = self._c.hosts.is_up(tx, host) if host else False
         if verb.name == "delete" and not up:
             # What is left of the guest is swept when the host comes back and shows it.
             self._c.reports.end(tx, server, held.op, now)

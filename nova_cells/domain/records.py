@@ -8,6 +8,7 @@ import hashlib
 import typing
 
 from nova_cells.domain import commands
+from nova_cells.domain import migration as moves
 from nova_cells.domain import server as model
 
 BUCKETS = 256
@@ -47,13 +48,14 @@ class SlotsRecord(model.Value, kw_only=True):
     fullness: float = 0.0                # 0 empty, 1 full: the fullest class over all hosts
 
 
-Body = model.Server | commands.ActionRecord | HostRecord | SlotsRecord
+Body = (model.Server | commands.ActionRecord | HostRecord | SlotsRecord
+        | moves.Migration)
 
 
 class Record(commands.Message, kw_only=True):
     """One record on its way up: what kind it is, whose, how new, and all of it."""
 
-    kind: typing.Literal["server", "action", "host", "slots"]
+    kind: typing.Literal["server", "action", "host", "slots", "migration"]
     uuid: str
     epoch: int
     version: int
@@ -61,6 +63,7 @@ class Record(commands.Message, kw_only=True):
     action: commands.ActionRecord | None = None
     host: HostRecord | None = None
     slots: SlotsRecord | None = None
+    migration: moves.Migration | None = None
 
 
 class Upload(commands.Message, kw_only=True):

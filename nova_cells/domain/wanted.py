@@ -8,6 +8,7 @@ verb.
 """
 
 from nova_cells.domain import boot
+from nova_cells.domain import migration as moves
 from nova_cells.domain import server as model
 
 
@@ -20,3 +21,7 @@ class Wanted(model.Value, kw_only=True):
     image_id: str | None = None              # the image that is to be filled: snapshot, backup
     options: dict[str, str] = {}             # words of this verb; its module says which
     secrets: boot.Sealed = boot.Sealed()     # a new password, for one
+    user_id: str = ""                        # who asked; the conductor fills it in
+    project_id: str = ""
+    migration: moves.Migration | None = None     # of a verb that moves: as it was when it began
+    leg: str = ""                            # which part of a verb of several hosts; "": the first

@@ -8,7 +8,15 @@ Methods take ``tx``, a connection inside ``CellStore.read()`` or ``CellStore.wri
 import typing
 
 from nova_cells.db import again, engine
-from nova_cells.db.cell import hosts, identity, outbox, resources, servers, tables
+from nova_cells.db.cell import (
+    hosts,
+    identity,
+    migrations,
+    outbox,
+    resources,
+    servers,
+    tables,
+)
 
 
 class CellStore(engine.Database):
@@ -19,6 +27,7 @@ class CellStore(engine.Database):
         self.outbox = outbox.Outbox()
         self.servers = servers.Servers(self.outbox)
         self.actions = servers.Actions(self.outbox)
+        self.migrations = migrations.Migrations(self.outbox)
         self.hosts = hosts.Hosts(self.outbox)
         self.resources = resources.Resources()
         self.facts = identity.Facts(self.outbox)

@@ -29,6 +29,9 @@ _SIGNS = sa.select(s.c.conductor, s.c.heard).order_by(s.c.conductor)
 _NOTE = sa.update(s).where(s.c.conductor == sa.bindparam("of_conductor"))
 _SERVERS = sa.select(sa.func.count()).select_from(tables.servers).where(
     tables.servers.c.host == sa.bindparam("of_name"), tables.servers.c.rest != "deleted")
+_m = tables.migrations
+_MOVES = sa.select(sa.func.count()).select_from(_m).where(
+    _m.c.open, (_m.c.source == sa.bindparam("of_name")) | (_m.c.dest == sa.bindparam("of_name")))
 _host = codec.Unpacker(records.HostRecord)
 _heard = msgspec.msgpack.Decoder(dict[str, int])
 
@@ -62,8 +65,9 @@ class Hosts:
         return {row.name: (row.uuid, row.up) for row in tx.execute(_NAMES)}
 
     def servers_on(self, tx: sa.Connection, name: str) -> int:
-        """How many servers are on a host, or were offered and claimed it."""
-        return tx.execute(_SERVERS, {"of_name": name}).scalar_one()
+        """How many servers are on a host, were offered and claimed it, or move from or to it."""
+        return sum(tx.execute(query, {"of_name": name}).scalar_one()
+                   for query in (_SERVERS, _MOVES))
 
     def put(self, tx: sa.Connection, host: records.HostRecord, now: float) -> records.HostRecord:
         """Save the next version, and mark it.  Raises ``Stale`` if somebody else did."""

@@ -29,7 +29,8 @@ _OLDEST = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
     t.c.marked_at, t.c.kind, t.c.uuid).limit(sa.bindparam("most"))
 
 
-_ORDER = {"server": 0, "action": 1, "host": 2, "slots": 3}   # as changes mark them: no deadlocks
+# As changes mark them: no deadlocks.
+_ORDER = {"migration": -1, "server": 0, "action": 1, "host": 2, "slots": 3}
 
 
 def _order(mark: tuple[str, str, int, int]) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from nova_cells.db import engine
 from nova_cells.db.cell import tables
-from nova_cells.domain import errors
+from nova_cells.domain import errors, migration
 from nova_cells.domain import resources as model
 
 p, i, a = tables.providers, tables.inventories, tables.allocations
@@ -124,6 +124,12 @@ class Resources:
             tx.execute(_MOVE, {"of_uuid": provider})
         return bool(tx.execute(sa.delete(a).where(mine)).rowcount)
 
+    def land(self, tx: sa.Connection, server: str) -> None:
+        """A move is over: what the server holds where it went is what it holds, no more."""
+        self.release(tx, server, migration.HERE)
+        tx.execute(sa.update(a).where(a.c.server == server, a.c.role == migration.MOVE).values(
+            role=migration.HERE))
+
     def holders(self, tx: sa.Connection) -> dict[str, set[str]]:
         """server -> names of the hosts that it holds something of (for checks)."""
         query = sa.select(a.c.server, p.c.host).join(p, p.c.uuid == a.c.provider).distinct()
@@ -132,11 +138,13 @@ class Resources:
             found.setdefault(row.server, set()).add(row.host)
         return found
 
-    def held(self, tx: sa.Connection) -> dict[str, dict[str, int]]:
-        """server -> class -> amount, of all (for checks)."""
-        found: dict[str, dict[str, int]] = {}
-        for server, name, used in tx.execute(sa.select(a.c.server, a.c.resource_class, a.c.used)):
-            found.setdefault(server, {})[name] = used
+    def held(self, tx: sa.Connection) -> dict[str, dict[tuple[str, str], dict[str, int]]]:
+        """server -> (role, host) -> class -> amount, of all (for checks)."""
+        found: dict[str, dict[tuple[str, str], dict[str, int]]] = {}
+        query = sa.select(a.c.server, a.c.role, p.c.host, a.c.resource_class, a.c.used).join(
+            p, p.c.uuid == a.c.provider)
+        for server, role, host, name, used in tx.execute(query):
+            found.setdefault(server, {}).setdefault((role, host), {})[name] = used
         return found
 
     def _provider(self, tx: sa.Connection, row: sa.Row) -> model.Provider:

@@ -89,8 +89,11 @@ class Servers:
         return [_held(row) for row in tx.execute(_SORTED.where(*where))]
 
     def open_on(self, tx: sa.Connection, host: str) -> list[Held]:
-        """Those that are doing a verb on this host."""
-        return self.many(tx, t.c.host == host, t.c.verb != "", t.c.confirmed)
+        """Those that are doing a verb, and are on this host or move from or to it."""
+        m = tables.migrations
+        moving = sa.select(m.c.server).where(m.c.open, (m.c.source == host) | (m.c.dest == host))
+        return self.many(tx, (t.c.host == host) | t.c.uuid.in_(moving), t.c.verb != "",
+                         t.c.confirmed)
 
     def on(self, tx: sa.Connection, host: str) -> list[Held]:
         """Those that belong on this host."""
@@ -212,6 +215,7 @@ class Servers:
             "of_uuid": row.uuid, "of_epoch": row.epoch, "of_version": row.version}))]
         if gone:
             tx.execute(sa.delete(tables.actions).where(tables.actions.c.server.in_(gone)))
+            tx.execute(sa.delete(tables.migrations).where(tables.migrations.c.server.in_(gone)))
         return len(gone)
 
     # -- operations -----------------------------------------------------------------------------

@@ -67,6 +67,20 @@ actions = sa.Table(
     sa.Column("record", Blob, nullable=False),
     sa.Index("ix_actions_server", "server"), **_MYSQL)
 
+migrations = sa.Table(
+    "migrations", metadata,                      # moves of servers between hosts
+    sa.Column("uuid", Uuid, primary_key=True),
+    sa.Column("server", Uuid, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),       # the server holds something on both hosts
+    sa.Column("source", sa.String(255), nullable=False),
+    sa.Column("dest", sa.String(255), nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Column("record", Blob, nullable=False),
+    sa.Index("ix_migrations_server", "server", "open"),
+    sa.Index("ix_migrations_open", "open", "status"), **_MYSQL)
+
 hosts = sa.Table(
     "hosts", metadata,
     sa.Column("name", sa.String(255), primary_key=True),
@@ -105,7 +119,7 @@ inventories = sa.Table(
 allocations = sa.Table(
     "allocations", metadata,
     sa.Column("server", Uuid, primary_key=True),
-    sa.Column("role", sa.String(16), primary_key=True),  # "here"; a move adds another
+    sa.Column("role", sa.String(16), primary_key=True),  # "here"; a move adds "move"
     sa.Column("provider", Uuid, primary_key=True),
     sa.Column("resource_class", sa.String(255), primary_key=True),
     sa.Column("used", sa.BigInteger, nullable=False),

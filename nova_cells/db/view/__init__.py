@@ -14,6 +14,7 @@ from nova_cells.db.view import (
     flavors,
     intents,
     keypairs,
+    migrations,
     offers,
     orders,
     placing,
@@ -37,6 +38,7 @@ class View(engine.Database):
         self.intents = intents.Intents()
         self.cells = cells.Cells()
         self.records = records.Records()
+        self.migrations = migrations.Migrations()
         self.orders = orders.Orders()
         self.placing = placing.Placing(self.servers, self.offers, self.intents, self.cells,
                                        self.records)

@@ -180,6 +180,30 @@ actions = sa.Table(
     sa.Column("record", Blob, nullable=False),
     sa.Index("ix_actions_server", "server", "started_at"), **_MYSQL)
 
+migrations = sa.Table(
+    "migrations", metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),   # for old clients
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("cell", Uuid, nullable=False),
+    sa.Column("server", Uuid, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("source", sa.String(255), nullable=False),
+    sa.Column("source_node", sa.String(255), nullable=False),
+    sa.Column("dest", sa.String(255), nullable=False),
+    sa.Column("dest_node", sa.String(255), nullable=False),
+    sa.Column("user_id", sa.String(255), nullable=False),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("old_flavor", sa.Integer),         # ids of the catalogue; null: not in it any more
+    sa.Column("new_flavor", sa.Integer),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Column("record", Blob, nullable=False),
+    sa.Index("ix_migrations_server", "server", "id"),
+    sa.Index("ix_migrations_list", "created_at", "id"),
+    sa.Index("ix_migrations_project_list", "project_id", "created_at", "id"), **_MYSQL)
+
 hosts = sa.Table(
     "hosts", metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),

@@ -109,20 +109,16 @@ class Orders:
         row, server = self._find(uuid)
         if not row.placed:
             lifecycle.begin(server, verb, now)       # says why not, if the state forbids it
-            raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
+            raise errors.Conflict(lifecycle.unready(server, verb))
         return self._to_cell(row, commands.Act, origin, verb=verb, want=want or {},
                              wanted=wanted or wants.Wanted())
 
     def lock(self, uuid: str, locked: bool, reason: str | None, origin: commands.Origin,
              now: float) -> Order:
         """Forbid changes, or allow them again."""
-        def change(server: model.Server) -> model.Server:
-            by = ("admin" if origin.admin and origin.project_id != server.project_id
-                  else "owner")
-            return lifecycle.change(server, now, locked=locked, locked_by=by if locked else None,
-                                    locked_reason=reason if locked else None)
-        return self._either(uuid, change, commands.Lock, origin, now, locked=locked,
-                            reason=reason)
+        return self._either(
+            uuid, lambda server: lifecycle.lock(server, locked, reason, origin.project_id, now),
+            commands.Lock, origin, now, locked=locked, reason=reason)
 
     def reset_state(self, uuid: str, rest: str, origin: commands.Origin, now: float) -> Order:
         """The operator's word about where a server rests.  One that is in no cell can be given
@@ -282,8 +278,11 @@ class Orders:
             row, server = self._find(uuid)
             if row.placed:
                 return self._to_cell(row, kind, origin, **fields)
+            changed = change(server)
+            if changed is server:
+                return Order(record=server)
             with self.view.write() as tx:
-                done, casts = self.view.placing.change(tx, server, change(server), now)
+                done, casts = self.view.placing.change(tx, server, changed, now)
                 if not done:
                     raise errors.Stale("somebody was faster")
                 record = self.view.servers.record(tx, uuid)

@@ -74,12 +74,11 @@ class Changes:
             case commands.Act():
                 return self._act(tx, message, server, now)
             case commands.Lock():
-                by = ("admin" if message.origin.admin
-                      and message.origin.project_id != server.project_id else "owner")
-                fields = dict(locked=message.locked, locked_by=by if message.locked else None,
-                              locked_reason=message.reason if message.locked else None)
-                changed = lifecycle.change(server, now, **fields)
-                self._action(tx, message, changed, "lock" if message.locked else "unlock", now)
+                changed = lifecycle.lock(server, message.locked, message.reason,
+                                         message.origin.project_id, now)
+                if changed is not server:
+                    name = "lock" if message.locked else "unlock"
+                    self._action(tx, message, changed, name, now, f"api_{name}")
             case commands.ResetState():
                 if message.rest != "error" and not server.host:
                     raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be "
@@ -183,12 +182,15 @@ class Changes:
     # -- instance actions -----------------------------------------------------------------------
 
     def _action(self, tx, message: commands.Command, server: model.Server,  # noqa: ANN001
-                action: str, now: float) -> None:
-        """What users read of it: over when it begins, unless a report ends it later."""
+                action: str, now: float, event: str | None = None) -> None:
+        """What users read of it: over when it begins, unless a report ends it later.  ``event``:
+        the one step of an action that happens here."""
+        steps = () if event is None else (commands.Event(
+            name=event, start=now, finish=now, result="Success"),)
         self._store.actions.put(tx, commands.ActionRecord(
             uuid=message.op, server=server.uuid, epoch=server.epoch, version=2, action=action,
             request_id=message.origin.request_id, user_id=message.origin.user_id,
-            project_id=message.origin.project_id, start=now, updated=now), now)
+            project_id=message.origin.project_id, start=now, updated=now, events=steps), now)
 
 
 UPDATABLE = ("name", "description", "hostname", "access_ip_v4", "access_ip_v6", "disk_config",

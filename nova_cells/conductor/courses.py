@@ -95,7 +95,7 @@ class Course:
         verb = lifecycle.VERBS[server.verb]
         record = self._store.hosts.get(tx, host) if host else None
         if record is None:
-            raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be deleted")
+            raise errors.Conflict(lifecycle.unready(server, verb.name))
         if verb.capability and verb.capability not in record.capabilities:
             raise errors.Unsupported(f"the hypervisor of instance {server.uuid} cannot "
                                      f"{verb.capability.replace('_', ' ')}")

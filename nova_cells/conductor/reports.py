@@ -131,7 +131,7 @@ class Reports:
         if action is None:
             return
         event = commands.Event(
-            name=f"compute_{server.verb}", start=action.start, finish=now, result=result,
+            name=lifecycle.VERBS[server.verb].event, start=action.start, finish=now, result=result,
             host=server.host, details=why)
         self._store.actions.put(tx, model.replace(
             action, version=action.version + 1, updated=now, events=(*action.events, event),

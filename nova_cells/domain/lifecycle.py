@@ -55,6 +55,7 @@ class Verb(model.Value, kw_only=True):
     action: str                  # the instance action that users read
     limit: int                   # seconds until the watchdog gives it up
     power: int | None            # power state once done; None: leave as reported
+    event: str                   # the step of the action that users read
 
 
 def _rests(words: str) -> frozenset[str]:
@@ -63,13 +64,13 @@ def _rests(words: str) -> frozenset[str]:
 
 def row(name: str, phases: str, start: str, done: str, failed: str, *, over: str = "",
         capability: str | None = None, action: str | None = None, limit: int = 600,
-        power: int | None = None) -> Verb:
+        power: int | None = None, event: str | None = None) -> Verb:
     """A row of the table, in words."""
     return Verb(
         name=name, phases=tuple(phases.split()), start=_rests(start), done=done, failed=failed,
         over=frozenset({"*"}) if over == "*" else frozenset(over.split()),
         capability=name if capability is None else capability, action=action or name,
-        limit=limit, power=power)
+        limit=limit, power=power, event=event or f"compute_{name}_instance")
 
 
 def table(*rows: Verb) -> dict[str, Verb]:
@@ -83,11 +84,13 @@ def table(*rows: Verb) -> dict[str, Verb]:
 VERBS: dict[str, Verb] = table(
     #   verb             phases, shown as task_state       may start from           done  failed
     row("boot",          "scheduling spawning",            "building",              "active",
-        "error", action="create", limit=1800, power=RUNNING),
+        "error", action="create", limit=1800, power=RUNNING,
+        event="compute__do_build_and_run_instance"),
     row("delete",        "deleting",                       "*",                     "deleted",
-        "error", over="*", power=NOSTATE),
-    row("soft_delete",   "soft-deleting",                  "active stopped paused suspended error",
-        "soft_deleted", "error", over="*", action="softDelete", power=SHUTDOWN),
+        "error", over="*", power=NOSTATE, event="compute_terminate_instance"),
+    row("soft_delete",   "soft-deleting",
+        "active stopped paused suspended rescued error",   "soft_deleted",
+        "error", over="*", action="delete", power=SHUTDOWN),
     row("restore",       "restoring",                      "soft_deleted",          "active",
         "error", power=RUNNING),
     row("start",         "powering-on",                    "stopped",               "active",
@@ -99,7 +102,7 @@ VERBS: dict[str, Verb] = table(
     row("reboot_hard",   "reboot_started_hard",
         "active stopped paused suspended error",           "active",                "error",
         over="reboot reboot_hard stop start pause unpause suspend resume", action="reboot",
-        power=RUNNING),
+        power=RUNNING, event="compute_reboot_instance"),
     row("pause",         "pausing",                        "active",                "paused",
         KEEP, power=PAUSED),
     row("unpause",       "unpausing",                      "paused",                "active",
@@ -142,9 +145,9 @@ VERBS: dict[str, Verb] = table(
     row("evacuate",      "rebuilding rebuild_spawning",    "active stopped error",  "active",
         "error", limit=1800, power=RUNNING),
     row("change_password", "updating_password",            "active",                KEEP,
-        KEEP, action="changePassword"),
+        KEEP, action="changePassword", event="compute_set_admin_password"),
     row("crash_dump",    "",                               "active paused rescued resized error",
-        KEEP, KEEP, action="trigger_crash_dump"),
+        KEEP, KEEP, action="trigger_crash_dump", event="compute_trigger_crash_dump"),
 )
 
 
@@ -158,13 +161,23 @@ def _finished(server: Server, changes: dict[str, typing.Any], now: float) -> Ser
 
 
 def busy(server: Server, verb: str) -> str:
-    """The sentence that tells why a verb may not begin (wording of the api-ref faults)."""
-    if server.verb is not None:
-        state = f"task_state {task_state(server)}"
-    else:
+    """The sentence that tells why a verb may not begin (wording of the api-ref faults): where the
+    server rests counts before what it does."""
+    task, action = task_state(server), VERBS[verb].action
+    if server.rest not in VERBS[verb].start or server.verb is None:
         state = f"vm_state {vm_state(server)}"
-    action = VERBS[verb].action
+    elif task is None:
+        return f"Instance {server.uuid} is in an invalid state for '{action}'"
+    else:
+        state = f"task_state {task}"
     return f"Cannot '{action}' instance {server.uuid} while it is in {state}"
+
+
+def unready(server: Server, verb: str) -> str:
+    """Why a verb that the table allows may not begin on a server that has no guest."""
+    if server.host is None and verb in ("start", "stop", "crash_dump"):
+        return f"Instance {server.uuid} is not ready"
+    return f"Instance {server.uuid} is in an invalid state for '{VERBS[verb].action}'"
 
 
 def begin(server: Server, name: str, now: float, want: dict[str, str] | None = None) -> Server:
@@ -256,6 +269,19 @@ def observe(server: Server, power: int, now: float) -> Server:
     if (rest, shown) == (server.rest, server.power_state):
         return server
     return _finished(server, {"rest": rest, "power_state": shown}, now)
+
+
+def lock(server: Server, on: bool, reason: str | None, project: str, now: float) -> Server:
+    """Locked, or unlocked again, by somebody of this project.  Whoever is not of the server's own
+    counts as an admin, and the owner's word does not change a lock that is there."""
+    owner = project == server.project_id
+    if not on:
+        return change(server, now, locked=False, locked_by=None, locked_reason=None)
+    if server.locked and owner:
+        return server
+    kept = server.locked_reason if server.locked else None
+    return change(server, now, locked=True, locked_by="owner" if owner else "admin",
+                  locked_reason=reason or kept)
 
 
 def change(server: Server, now: float, **fields: object) -> Server:

@@ -5,7 +5,7 @@
 import hypothesis
 import testtools
 
-from nova_cells.api.compute import server_actions
+from nova_cells.api import acting, compute
 from nova_cells.compute import verbs
 from nova_cells.conductor import changes
 from nova_cells.domain import errors, lifecycle
@@ -90,6 +90,12 @@ class Table(testtools.TestCase):
         for verb in lifecycle.VERBS.values():
             self.assertTrue(60 <= verb.limit <= 7200, verb.name)
 
+    def test_every_event_is_named_as_the_api_names_it(self):
+        for verb in lifecycle.VERBS.values():
+            self.assertRegex(verb.event, "^compute_[a-z_]+$", verb.name)
+        self.assertEqual("compute_stop_instance", lifecycle.VERBS["stop"].event)
+        self.assertEqual("compute_terminate_instance", lifecycle.VERBS["delete"].event)
+
     def test_names_stand_once(self):
         row = lifecycle.row("stop", "powering-off", "active", "stopped", "=")
         self.assertRaises(errors.Bug, lifecycle.table, row, row)
@@ -97,11 +103,8 @@ class Table(testtools.TestCase):
 
 class Coverage(testtools.TestCase):
     def collected(self):
-        found = []
-        for value in vars(server_actions).values():
-            if isinstance(value, tuple) and value and isinstance(value[0], server_actions.Action):
-                found += value
-        return [action for action in found if not action.gone]
+        return [action for action in compute.actions()
+                if action.path == acting.PATH and not action.gone]
 
     def test_every_action_of_the_catalogue_is_a_verb_or_known_to_be_none(self):
         console = {"os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
@@ -120,7 +123,7 @@ class Coverage(testtools.TestCase):
         self.assertLessEqual(BEGINS.keys(), keys)
 
     def test_what_a_driver_offers_an_agent_can_do(self):
-        doable = verbs.MOVES.keys() | {"boot", "delete"}
+        doable = verbs.MOVES.keys() | verbs.WORKS.keys() | {"delete"}
         self.assertLessEqual(fake.FakeDriver.capabilities, doable)
         self.assertLessEqual(doable, lifecycle.VERBS.keys())
 

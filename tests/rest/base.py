@@ -157,8 +157,9 @@ class Child:
             case commands.Delete():
                 return lifecycle.finish(lifecycle.begin(record, "delete", now), now)
             case commands.Lock():
-                return lifecycle.change(record, now, locked=message.locked,
-                                        locked_reason=message.reason)
+                changed = lifecycle.lock(record, message.locked, message.reason,
+                                         message.origin.project_id, now)
+                return changed
             case commands.ResetState():
                 return lifecycle.reset(record, message.rest, now)
             case commands.Update():

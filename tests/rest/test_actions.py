@@ -30,7 +30,18 @@ class Actions(base.RestCase):
         self.assertEqual((409, f"Cannot 'start' instance {uuid} while it is in vm_state active"),
                          (answer.status, answer.message))
         waiting = self.create(run=False)
-        self.assertEqual(409, self.act(waiting, "os-stop").status)
+        answer = self.act(waiting, "os-stop")
+        self.assertEqual(
+            (409, f"Cannot 'stop' instance {waiting} while it is in vm_state building"),
+            (answer.status, answer.message))
+        self.act(waiting, "os-resetState", {"state": "error"}, token=base.ADMIN)
+        for key, words in (("os-stop", "is not ready"),
+                           ("rebuild", "is in an invalid state for 'rebuild'")):
+            value = {"imageRef": base.PICTURE} if key == "rebuild" else None
+            answer = self.act(waiting, key, value)
+            if answer.status != 501:     # what nothing serves says so first
+                self.assertEqual((409, f"Instance {waiting} {words}"),
+                                 (answer.status, answer.message))
 
     def test_who_asked_travels_with_the_command(self):
         uuid = self.create()
@@ -58,6 +69,26 @@ class Actions(base.RestCase):
                                        version="2.73").status)
         shown = self.ask("GET", f"/servers/{uuid}", version="2.73").json["server"]
         self.assertEqual((True, "why"), (shown["locked"], shown["locked_reason"]))
+
+    def test_who_locked_it_decides_who_unlocks_it(self):
+        uuid = self.create()
+        self.act(uuid, "lock", {"locked_reason": "mine"}, version="2.73")
+        self.act(uuid, "lock", {"locked_reason": "again"}, version="2.73")
+        record = self.child.records[uuid]
+        self.assertEqual(("owner", "mine"), (record.locked_by, record.locked_reason))
+        self.act(uuid, "lock", token=base.ADMIN)
+        record = self.child.records[uuid]
+        self.assertEqual(("admin", "mine"), (record.locked_by, record.locked_reason))
+        answer = self.act(uuid, "unlock")
+        self.assertEqual(403, answer.status)
+        self.assertIn("os-lock-server:unlock:unlock_override", answer.message)
+        self.assertEqual(202, self.act(uuid, "unlock", token=base.ADMIN).status)
+        self.assertIsNone(self.child.records[uuid].locked_by)
+
+    def test_nothing_is_injected_into_a_guest_and_the_request_is_taken(self):
+        uuid = self.create()
+        self.assertEqual(403, self.act(uuid, "injectNetworkInfo").status)
+        self.assertEqual(202, self.act(uuid, "injectNetworkInfo", token=base.ADMIN).status)
 
     def test_console_output(self):
         uuid = self.create()

@@ -31,10 +31,11 @@ def lock(request: typing.Any) -> None:
 
 
 def unlock(request: typing.Any) -> None:
-    """Its owner may unlock what an owner locked; what an admin locked, whoever may override."""
+    """Its project may unlock what it locked, an admin of another what such a one locked; for
+    everything else one must be allowed to override."""
     row = acting.allowed(request, "os-lock-server:unlock", lock=False)
-    if found.unpack(row.record).locked_by == "admin" and not (
-            request.admin and request.context.project_id != row.project_id):
+    mine = "owner" if request.context.project_id == row.project_id else "admin"
+    if found.unpack(row.record).locked_by not in (None, mine):
         request.authorize(API + "os-lock-server:unlock:unlock_override", found.target(row))
     _lock(request, row, False, None)
 
@@ -107,6 +108,12 @@ def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
     return handler
 
 
+def inject_network_info(request: typing.Any) -> None:
+    """Accepted, as ever: what the guest should know of its networks it is told by config drive and
+    metadata service, and nothing is injected into disks."""
+    acting.allowed(request, "os-admin-actions:inject_network_info")
+
+
 def gone(_request: typing.Any) -> None:
     """It was there once."""
     raise faults.Gone("This action is no longer available. No forwarding address is given.")
@@ -164,6 +171,7 @@ SERVED = (
     action("os-getConsoleOutput", console_output, _console, success=200),
     action("os-resetState", reset_state, _state),
     action("forceDelete", force_delete, down="keep"),
+    action("injectNetworkInfo", inject_network_info, down="serve"),
 )
 UNSERVED = (
     later("rebuild", "servers:rebuild", "rebuild", _rebuild),
@@ -196,19 +204,21 @@ UNSERVED = (
       for key in ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
                   "os-getSerialConsole")),
 )
-GONE = tuple(Action(key, "POST", PATH, "serve", handler=gone, body=acting.bare(key))
-             for key in ("injectNetworkInfo", "resetNetwork"))
+GONE = (Action("resetNetwork", "POST", PATH, "serve", handler=gone,
+               body=acting.bare("resetNetwork")),)
 ACTIONS = (*SERVED, *UNSERVED, *GONE)
 
 _MEMBER, _WHERE = policy.MEMBER_OR_ADMIN, "POST /servers/{server_id}/action"
-_ADMINS = {"os-admin-actions:reset_state", "os-migrate-server:migrate",
+_ADMINS = {"os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
+           "os-migrate-server:migrate",
            "os-migrate-server:migrate_live", "os-evacuate", "os-shelve:shelve_offload",
            "os-lock-server:unlock:unlock_override"}
 _NAMES = (
     "servers:start", "servers:stop", "servers:reboot", "os-pause-server:pause",
     "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
     "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
-    "os-console-output", "os-admin-actions:reset_state", "os-deferred-delete:force",
+    "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
+    "os-deferred-delete:force",
     "os-deferred-delete:restore", "servers:rebuild", "servers:resize", "servers:confirm_resize",
     "servers:revert_resize", "servers:create_image", "os-create-backup", "os-admin-password",
     "os-rescue", "os-unrescue", "os-shelve:shelve", "os-shelve:shelve_offload",

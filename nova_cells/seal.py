@@ -10,7 +10,7 @@ import pathlib
 
 from cryptography import fernet
 
-from nova_cells.domain import boot, codec, errors
+from nova_cells.domain import boot, codec, consoles, errors
 
 
 class Seal:
@@ -59,6 +59,21 @@ class Seal:
         except fernet.InvalidToken:
             raise errors.Bug("a sealed value does not open: was the key file replaced?") from None
 
+    def close_token(self, claims: consoles.Claims) -> str:
+        """A token for a console: who has the key can read it, and nobody else make one."""
+        return self._fernet.encrypt(_TOKEN + codec.pack(claims)).decode()
+
+    def open_token(self, text: str, now: float) -> consoles.Claims | None:
+        """What a token says; None if it is none of ours, or has ended."""
+        try:
+            data = self._fernet.decrypt(text.encode())
+        except (fernet.InvalidToken, ValueError):
+            return None
+        if not data.startswith(_TOKEN):
+            return None                  # sealed by us, but for something else
+        claims = _claims(data.removeprefix(_TOKEN))
+        return claims if now < claims.expires else None
+
     def close_secrets(self, secrets: boot.Secrets) -> boot.Sealed:
         """Sealed, the user data apart."""
         rest = boot.Secrets(admin_password=secrets.admin_password, files=secrets.files)
@@ -76,6 +91,8 @@ class Seal:
 
 
 _secrets = codec.Unpacker(boot.Secrets)
+_claims = codec.Unpacker(consoles.Claims)
+_TOKEN = b"console token:"               # no other sealed value begins so
 
 
 def _text(data: bytes | None) -> str | None:

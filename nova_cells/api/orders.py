@@ -171,13 +171,18 @@ class Orders:
         return self._to_cell(row, commands.ChangeTags, origin, add=tuple(add),
                              remove=tuple(remove), whole=whole)
 
-    def read_console(self, uuid: str, lines: int | None, origin: commands.Origin,
-                     now: float) -> Order:
-        """The last lines of the console log."""
+    def ask(self, uuid: str, question: type[commands.Question], origin: commands.Origin,
+            **fields: object) -> Order:
+        """A question to the cell, or to the server's host."""
         row, _server = self._find(uuid)
         if not row.placed:
             raise errors.Conflict(f"Instance {uuid} is not ready")
-        return self._to_cell(row, commands.ReadConsole, origin, lines=lines)
+        return self._to_cell(row, question, origin, **fields)
+
+    def clear_password(self, uuid: str, origin: commands.Origin) -> Order | None:
+        """Forget the password that the guest posted.  None: there is no guest that could have."""
+        row, _server = self._find(uuid)
+        return self._to_cell(row, commands.ClearPassword, origin) if row.placed else None
 
     def delete(self, uuid: str, origin: commands.Origin, now: float,
                force: bool = False) -> Order | None:
@@ -195,8 +200,8 @@ class Orders:
     # -- carrying out -----------------------------------------------------------------------
 
     def carry_out(self, client, order: Order | None, clock):  # noqa: ANN001, ANN201
-        """Call the cell and apply the record that it answers.  Returns the record, the text that
-        was asked for, or None.  Raises what the cell answered; ``CellDown`` when it did not."""
+        """Call the cell and apply the record that it answers.  Returns the record, the answer to a
+        question, or None.  Raises what the cell answered; ``CellDown`` when it did not."""
         if order is None:
             return None
         if order.record is not None:
@@ -235,7 +240,7 @@ class Orders:
         if isinstance(answer, commands.Done) and answer.record is not None:
             again.decide(self._apply, answer.record, order.to.cell, now)
             return answer.record
-        return answer if isinstance(answer, commands.Text) else None
+        return None if isinstance(answer, commands.Done) else answer
 
     def _apply(self, record: model.Server, cell: str, now: float) -> None:
         with self.view.write() as tx:
@@ -266,7 +271,7 @@ class Orders:
             raise errors.NotFound(f"Instance {uuid} could not be found.")
         return row, UNPACK(row.record)
 
-    def _to_cell(self, row, kind: type, origin: commands.Origin,  # noqa: ANN001
+    def _to_cell(self, row, kind: type, origin: commands.Origin, /,  # noqa: ANN001
                  **fields: object) -> Order:
         return Order(to=addresses.Cell(row.cell), command=kind(
             op=self.ids.uuid(), server=row.uuid, epoch=row.epoch, origin=origin, **fields))

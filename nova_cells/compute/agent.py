@@ -14,9 +14,9 @@ import uuid as uuids
 import msgspec
 
 from nova_cells import seal as sealing
-from nova_cells.compute import flow, verbs, work
+from nova_cells.compute import answers, flow, verbs, work
 from nova_cells.compute import journal as journals
-from nova_cells.domain import address, commands, effects, errors, tasks
+from nova_cells.domain import address, effects, errors, tasks
 from nova_cells.metrics import instruments
 from nova_cells.virt import protocol
 
@@ -35,13 +35,15 @@ class Agent:
 
     def __init__(self, driver: protocol.Driver, journal: journals.Journal, cell: str, host: str,
                  ids=None, settings: Settings | None = None,  # noqa: ANN001
-                 seal: sealing.Seal | None = None, images=None) -> None:  # noqa: ANN001
+                 seal: sealing.Seal | None = None, images=None,  # noqa: ANN001
+                 consoles: dict[str, answers.Offered] | None = None) -> None:
         self.driver = driver
         self.journal = journal
         self.cell, self.host = cell, host
         self.settings = settings or Settings()
         self._seal = seal or sealing.Seal.fresh()
         self._images = images
+        self._consoles = answers.DEFAULT if consoles is None else consoles
         #: Sends a cast at once, while a task goes on; set by who runs the agent.
         self.send: collections.abc.Callable[[effects.Cast], None] = lambda cast: None
         self._life = ids.uuid() if ids is not None else str(uuids.uuid4())
@@ -89,9 +91,8 @@ class Agent:
                 return self._answered(message)
             case tasks.Task():
                 return self._task(message)
-            case tasks.ConsoleQuery():
-                text = self.driver.console_log(message.server, message.lines)
-                return [effects.Reply(commands.Text(text=text))]
+            case tasks.Query():
+                return [effects.Reply(answers.answer(self.driver, self._consoles, message))]
             case tasks.Look():
                 return self._look(message)
             case tasks.Sweep():
@@ -132,7 +133,7 @@ class Agent:
         """Refused: ask again now and then, and do nothing else."""
         if isinstance(message, effects.Tick) and message.job == "hello":
             return [self._hello(starting=True)]
-        if isinstance(message, tasks.ConsoleQuery):
+        if isinstance(message, tasks.Query):
             raise errors.Conflict(f"the host {self.host} is refused by its cell")
         return []
 

@@ -8,6 +8,7 @@ import logging
 
 import msgspec
 
+from nova_cells.conductor import questions
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import (
     address,
@@ -18,7 +19,6 @@ from nova_cells.domain import (
     lifecycle,
     records,
     tags,
-    tasks,
 )
 from nova_cells.domain import server as model
 
@@ -39,8 +39,8 @@ class Changes:
             if isinstance(message, commands.Delete):
                 return self._delete(tx, message, held, now)
             server = self._mine(message, held)
-            if isinstance(message, commands.ReadConsole):
-                return self._console(message, server)
+            if isinstance(message, commands.Question):
+                return questions.ask(self._c, tx, message, server)
             sent: list[effects.Effect] = []
             if not held.confirmed:       # the top acts on it, so it has confirmed it
                 sent += self._c.placing.confirmed(tx, held, now)
@@ -93,6 +93,9 @@ class Changes:
                 changed = lifecycle.change(server, now, **fields) if fields else server
             case commands.ChangeMetadata():
                 changed = _metadata(message, server, now)
+            case commands.ClearPassword():
+                self._store.servers.clear_password(tx, server.uuid)
+                changed = server
             case commands.ChangeTags():
                 tags.check(server, "update tags")
                 changed = tags.changed(server, now, add=message.add, remove=message.remove,
@@ -170,14 +173,6 @@ class Changes:
                     effects.Reply(commands.Done(record=changed)), effects.Wake("relay")]
         ended = self._c.reports.end(tx, changed, message.op, now)    # there never was a guest
         return [effects.Reply(commands.Done(record=ended)), effects.Wake("relay")]
-
-    def _console(self, message: commands.ReadConsole,
-                 server: model.Server) -> list[effects.Effect]:
-        if not server.host or server.rest == "building":
-            raise errors.Conflict(f"Instance {server.uuid} is not ready")
-        return [effects.Forward(address.Host(self._c.cell, server.host), tasks.ConsoleQuery(
-            server=server.uuid, lines=message.lines,
-            request_id=message.origin.request_id))]
 
     # -- instance actions -----------------------------------------------------------------------
 

@@ -39,4 +39,10 @@ WSGI = [
                help="The file that lists the layers of the WSGI application."),
 ]
 
-OPTS: dict[str, list[cfg.Opt]] = {"api": API, "wsgi": WSGI}
+CONSOLEAUTH = [
+    cfg.IntOpt("token_ttl", default=600, min=0,
+               help="Seconds for which the address of a console, once it was given, can be "
+                    "opened."),
+]
+
+OPTS: dict[str, list[cfg.Opt]] = {"api": API, "wsgi": WSGI, "consoleauth": CONSOLEAUTH}

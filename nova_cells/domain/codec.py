@@ -18,7 +18,9 @@ T = typing.TypeVar("T")
 TYPES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        commands.ChangeTags,
+        commands.ChangeTags, commands.ClearPassword, commands.ReadDiagnostics,
+        commands.FindConsole, commands.ReadPassword, commands.Diagnosed, commands.ConsoleFound,
+        tasks.DiagnosticsQuery, tasks.AccessQuery,
         commands.Boot, commands.Delete, commands.Act, commands.Lock, commands.ResetState,
         commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Catalogue,
         commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,

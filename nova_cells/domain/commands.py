@@ -9,7 +9,8 @@ import typing
 
 import msgspec
 
-from nova_cells.domain import boot, errors
+from nova_cells.domain import boot, consoles, errors
+from nova_cells.domain import diagnostics as diagnosing
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 
@@ -106,10 +107,32 @@ class ChangeTags(Command, kw_only=True):
     whole: bool = False
 
 
-class ReadConsole(Command, kw_only=True):
+class ClearPassword(Command, kw_only=True):
+    """Forget the password that the guest posted."""
+
+
+class Question(Command, kw_only=True):
+    """Base of what changes nothing and is not kept."""
+
+
+class ReadConsole(Question, kw_only=True):
     """The last ``lines`` lines of the console log; None: all of it."""
 
     lines: int | None = None
+
+
+class ReadDiagnostics(Question, kw_only=True):
+    """How the guest is doing; answered with ``Diagnosed``."""
+
+
+class FindConsole(Question, kw_only=True):
+    """Where the guest's console of this kind is; answered with ``ConsoleFound``."""
+
+    kind: str = "novnc"
+
+
+class ReadPassword(Question, kw_only=True):
+    """The password that the guest posted, as it is; answered with ``Text``."""
 
 
 # -- about a host ---------------------------------------------------------------------------------
@@ -197,6 +220,18 @@ class Text(Message, kw_only=True):
     """Text that was asked for."""
 
     text: str
+
+
+class Diagnosed(Message, kw_only=True):
+    """How a guest is doing."""
+
+    diagnostics: diagnosing.Diagnostics
+
+
+class ConsoleFound(Message, kw_only=True):
+    """Where a guest's console is."""
+
+    where: consoles.Where
 
 
 class Digests(Message, kw_only=True):

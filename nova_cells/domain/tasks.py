@@ -121,12 +121,27 @@ class Sweep(commands.Message, kw_only=True):
     host_uuid: str = ""
 
 
-class ConsoleQuery(commands.Message, kw_only=True):
-    """Read a console log on the host; answered with ``Text``."""
+class Query(commands.Message, kw_only=True):
+    """Base of the questions to a host about one guest."""
 
     server: str
-    lines: int | None = None
     request_id: str = ""
+
+
+class ConsoleQuery(Query, kw_only=True):
+    """Read a console log on the host; answered with ``Text``."""
+
+    lines: int | None = None
+
+
+class DiagnosticsQuery(Query, kw_only=True):
+    """How is the guest doing?  Answered with ``Diagnosed``."""
+
+
+class AccessQuery(Query, kw_only=True):
+    """Where is the guest's console of this kind?  Answered with ``ConsoleFound``."""
+
+    kind: str
 
 
 class Look(commands.Message, kw_only=True):

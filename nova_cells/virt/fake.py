@@ -21,7 +21,7 @@ from oslo_log import log
 
 from nova_cells.domain import errors, lifecycle, resources, tasks
 from nova_cells.domain import server as model
-from nova_cells.virt import fetch, header, identity, journal, protocol
+from nova_cells.virt import fake_telling, fetch, header, identity, journal, protocol
 from nova_cells.virt import settings as values
 
 LOG = log.getLogger(__name__)
@@ -72,11 +72,11 @@ class Guest(msgspec.Struct, omit_defaults=True):
                  f"{hostname} login:")
 
 
-class FakeDriver:
+class FakeDriver(fake_telling.Telling):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
-                              "unpause", "suspend", "resume", "delete"})
+                              "unpause", "suspend", "resume", "delete", "diagnostics", "consoles"})
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
         self._settings, self._images = settings, images

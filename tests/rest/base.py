@@ -20,7 +20,17 @@ from oslo_config import cfg
 from nova_cells.api import app
 from nova_cells.db import view as views
 from nova_cells.db.view import tables
-from nova_cells.domain import boot, commands, errors, lifecycle, records, resources, tags
+from nova_cells.domain import (
+    boot,
+    commands,
+    consoles,
+    diagnostics,
+    errors,
+    lifecycle,
+    records,
+    resources,
+    tags,
+)
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
 from tests.servers import databases
@@ -93,6 +103,8 @@ class Child:
         self.casts: list[typing.Any] = []
         self.records: dict[str, model.Server] = {}
         self.boots: dict[str, commands.Boot] = {}
+        self.consoles = ["novnc"]        # kinds that the host offers
+        self.passwords: dict[str, str] = {}      # that guests posted
 
     def cast(self, _to: typing.Any, message: typing.Any) -> None:
         """Takes a boot; ``confirm`` makes it run."""
@@ -126,6 +138,9 @@ class Child:
             raise errors.CellDown("the cell does not answer")
         if isinstance(message, commands.HostCommand):
             return self._host(message)
+        if isinstance(message, commands.Question) and not isinstance(message,
+                                                                     commands.ReadConsole):
+            return self._answer(message)
         if isinstance(message, commands.ReadConsole):
             text = "line 1\nline 2\nline 3\n"
             lines = text.splitlines(keepends=True)
@@ -133,6 +148,23 @@ class Child:
         record = self._carry_out(self.records[message.server], message, self.clock.time())
         self.records[message.server] = record
         return commands.Done(record=record)
+
+    def _answer(self, message: typing.Any) -> typing.Any:
+        """What its host would answer."""
+        match message:
+            case commands.ReadDiagnostics():
+                return commands.Diagnosed(diagnostics=diagnostics.Diagnostics(
+                    power=self.records[message.server].power_state, memory_maximum=512,
+                    cpus=(diagnostics.Cpu(id=0, time=7),), disks=(diagnostics.Disk(read_bytes=5),)))
+            case commands.FindConsole():
+                if message.kind not in self.consoles:
+                    raise errors.Invalid(f"Unavailable console type {message.kind}.")
+                return commands.ConsoleFound(where=consoles.Where(
+                    kind=message.kind, host="10.0.0.7", port=5901, tls_port=5902,
+                    base_url=f"http://proxy.example/{message.kind}"))
+            case commands.ReadPassword():
+                return commands.Text(text=self.passwords.get(message.server, ""))
+        raise AssertionError(message)
 
     def _host(self, message: typing.Any) -> records.Record:
         """What its conductor would make of an order about a host."""
@@ -173,6 +205,9 @@ class Child:
                 for key in message.remove:
                     del kept[key]
                 return lifecycle.change(record, now, metadata=kept)
+            case commands.ClearPassword():
+                self.passwords.pop(message.server, None)
+                return record
             case commands.ChangeTags():
                 return tags.changed(record, now, add=message.add, remove=message.remove,
                                     whole=message.whole)

@@ -6,8 +6,11 @@ from nova_cells.api import compute
 from tests.rest import base
 
 BODIES = {"reboot": {"type": "SOFT"}, "os-getConsoleOutput": {},
+          "os-getVNCConsole": {"type": "novnc"}, "os-getSerialConsole": {"type": "serial"},
+          "os-getSPICEConsole": {"type": "spice-html5"},
           "os-resetState": {"state": "active"}}
 WHOLE = {"metadata:create": {"metadata": {"a": "b"}}, "metadata:update": {"meta": {"key": "x"}},
+         "remote-consoles:create": {"remote_console": {"protocol": "vnc", "type": "novnc"}},
          "tags:update_all": {"tags": ["a"]}, "tags:update": None,
          "metadata:update_all": {"metadata": {"a": "b"}},
          "servers:update": {"server": {"name": "x"}},

@@ -6,7 +6,7 @@ import tempfile
 import testtools
 
 from nova_cells import seal
-from nova_cells.domain import boot, errors
+from nova_cells.domain import boot, consoles, errors
 
 
 class Seals(testtools.TestCase):
@@ -48,3 +48,14 @@ class Seals(testtools.TestCase):
             file.write("nonsense")
         told = self.assertRaises(errors.Invalid, seal.Seal.at, self.path)
         self.assertIn(self.path, str(told))
+
+    def test_tokens(self):
+        claims = consoles.Claims(server="s", epoch=1, node="n", expires=10.0,
+                                 where=consoles.Where(kind="serial", host="h", port=1))
+        token = seal.Seal.at(self.path).close_token(claims)
+        other = seal.Seal.at(self.path)
+        self.assertEqual(claims, other.open_token(token, 9.0))
+        self.assertIsNone(other.open_token(token, 10.0))
+        self.assertIsNone(seal.Seal.fresh().open_token(token, 9.0))
+        for text in ("", "x", token[:-2], other.close(b"canary").decode(), "\u00e4"):
+            self.assertIsNone(other.open_token(text, 9.0))

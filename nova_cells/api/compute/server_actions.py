@@ -13,7 +13,7 @@ from nova_cells.api import acting, faults, found, policy, server_create, shapes
 from nova_cells.api.acting import API, PATH, action
 from nova_cells.api.catalogue import Action
 from nova_cells.api.shapes import Shape, optional
-from nova_cells.domain import errors, lifecycle
+from nova_cells.domain import commands, errors, lifecycle
 
 
 def reboot(request: typing.Any) -> None:
@@ -52,8 +52,8 @@ def console_output(request: typing.Any) -> dict:
     length = request.body["os-getConsoleOutput"].get("length")
     lines = None if length is None or int(length) < 0 else int(length)
     services = request.services
-    answer = found.carry_out(request, services.orders.read_console(
-        row.uuid, lines, request.origin, services.now()))
+    answer = found.carry_out(request, services.orders.ask(
+        row.uuid, commands.ReadConsole, request.origin, lines=lines))
     text = answer.text if answer is not None else ""
     return {"output": "".join(char for char in text if char in "\n\r\t" or char >= " ")}
 
@@ -155,8 +155,6 @@ _resize = acting.fields("resize", flavorRef={"type": ["string", "integer"], "min
 _image = acting.fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
 _backup = acting.fields("createBackup", name=shapes.name, backup_type=shapes.string(),
                   rotation=shapes.non_negative, metadata=optional(shapes.metadata))
-_console_type = {"type": "object", "required": ["type"],
-                 "properties": {"type": {"type": "string"}}}
 
 SERVED = (
     action("os-start", acting.verb("start", "servers:start")),
@@ -200,9 +198,6 @@ UNSERVED = (
     later("removeFixedIp", "os-multinic:remove", "network", until="2.43"),
     later("addFloatingIp", "os-floating-ips:add", "network", until="2.43"),
     later("removeFloatingIp", "os-floating-ips:remove", "network", until="2.43"),
-    *(later(key, "os-remote-consoles", "consoles", Shape({key: _console_type}), until="2.5")
-      for key in ("os-getVNCConsole", "os-getSPICEConsole", "os-getRDPConsole",
-                  "os-getSerialConsole")),
 )
 GONE = (Action("resetNetwork", "POST", PATH, "serve", handler=gone,
                body=acting.bare("resetNetwork")),)
@@ -225,7 +220,7 @@ _NAMES = (
     "os-shelve:unshelve", "os-migrate-server:migrate", "os-migrate-server:migrate_live",
     "os-evacuate", "servers:trigger_crash_dump", "os-security-groups:add",
     "os-security-groups:remove", "os-multinic:add", "os-multinic:remove", "os-floating-ips:add",
-    "os-floating-ips:remove", "os-remote-consoles")
+    "os-floating-ips:remove")
 RULES = tuple(policy.rule(API + name, policy.ADMIN if name in _ADMINS else _MEMBER,
                           f"Run {name.replace(':', ' ')} on a server.", _WHERE)
               for name in _NAMES)

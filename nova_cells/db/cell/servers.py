@@ -17,6 +17,7 @@ _record = codec.Unpacker(model.Server)
 _request = codec.Unpacker(boot.BootRequest)
 _wanted = codec.Unpacker(wants.Wanted)
 _action = codec.Unpacker(commands.ActionRecord)
+PASSWORD_LIMIT = 1020            # bytes
 ASK_AGAIN = 30.0                 # seconds between two questions of the watchdog
 
 #: How far a lift goes above what the view knows: the lost database may have given hosts tickets
@@ -29,6 +30,10 @@ _SORTED = _HELD.order_by(t.c.uuid)
 _SOME = _HELD.where(t.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
 _REQUEST = sa.select(t.c.request).where(t.c.uuid == sa.bindparam("of_uuid"))
 _WANTED = sa.select(t.c.wanted).where(t.c.uuid == sa.bindparam("of_uuid"))
+_PASSWORD = sa.select(t.c.password).where(t.c.uuid == sa.bindparam("of_uuid"))
+_POST_PASSWORD = sa.update(t).where(t.c.uuid == sa.bindparam("of_uuid"), t.c.rest != "deleted",
+                                    t.c.password.is_(None))
+_CLEAR_PASSWORD = sa.update(t).where(t.c.uuid == sa.bindparam("of_uuid")).values(password=None)
 _SECRETS = sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == sa.bindparam("of_uuid"))
 _INSERT = sa.insert(t)
 _AT = (t.c.uuid == sa.bindparam("of_uuid")) & (t.c.epoch == sa.bindparam("of_epoch"))
@@ -132,6 +137,10 @@ class Servers:
         data = tx.execute(_WANTED, {"of_uuid": uuid}).scalar()
         return _wanted(data) if data is not None else wants.Wanted()
 
+    def password(self, tx: sa.Connection, uuid: str) -> str | None:
+        """What its guest posted, encrypted by the guest for its owner."""
+        return tx.execute(_PASSWORD, {"of_uuid": uuid}).scalar()
+
     # -- writing --------------------------------------------------------------------------------
 
     def insert(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
@@ -203,6 +212,17 @@ class Servers:
             raise errors.Stale(f"server {uuid} changed meanwhile")
         self._outbox.mark(tx, "server", uuid, lifted.epoch, lifted.version, now)
         return True
+
+    def post_password(self, tx: sa.Connection, uuid: str, text: str) -> None:
+        """Its guest posts a password, once: until it is cleared no other is taken."""
+        if not 0 < len(text.encode()) <= PASSWORD_LIMIT:
+            raise errors.Invalid("Request is too large.")
+        if not engine.swapped(tx.execute(_POST_PASSWORD, {"of_uuid": uuid, "password": text})):
+            raise errors.Conflict(f"Instance {uuid} has a password already, or is gone")
+
+    def clear_password(self, tx: sa.Connection, uuid: str) -> None:
+        """Forget what its guest posted."""
+        tx.execute(_CLEAR_PASSWORD, {"of_uuid": uuid})
 
     def purge(self, tx: sa.Connection, before: float, limit: int = 500) -> int:
         """Forget tombstones older than this whose last record has arrived."""

@@ -48,6 +48,7 @@ servers = sa.Table(
     sa.Column("secrets", Blob),                          # sealed; purged once the guest runs
     sa.Column("user_data", Blob),                        # sealed; kept for rebuild
     sa.Column("wanted", Blob),                           # by the verb under way; null: nothing
+    sa.Column("password", sa.Text),                      # that its guest posted, encrypted by it
     sa.Index("ix_servers_host", "host", "verb"), sa.Index("ix_servers_due", "verb", "due_at"),
     sa.Index("ix_servers_deleted_at", "rest", "deleted_at"), **_MYSQL)
 

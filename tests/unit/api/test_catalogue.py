@@ -111,7 +111,7 @@ class TheCatalogue(testtools.TestCase):
         for action in self.actions:
             self.assertIn(action.down, down.ANSWERS, action.key)
             if action.method == "GET":
-                self.assertIn(action.down, ("stale", "serve"), action.key)
+                self.assertIn(action.down, ("stale", "serve", "refuse"), action.key)
 
     def test_unserved_verbs_name_a_capability(self):
         for action in self.actions:

@@ -12,7 +12,8 @@ from nova_cells.domain import address, commands, errors
 
 #: What comes up, or is a part of something else: no command.
 UP = {commands.Done, commands.Text, commands.Digests, commands.Resynced, commands.Verified,
-      commands.CellFacts, commands.Command, commands.HostCommand}
+      commands.CellFacts, commands.Command, commands.HostCommand, commands.Question,
+      commands.Diagnosed, commands.ConsoleFound}
 
 
 class Table(testtools.TestCase):

@@ -21,8 +21,17 @@ from oslo_log import log
 
 from nova_cells.domain import errors, lifecycle, resources, tasks
 from nova_cells.domain import server as model
-from nova_cells.virt import fake_telling, fetch, header, identity, journal, protocol
+from nova_cells.virt import (
+    fake_telling,
+    fake_volumes,
+    fetch,
+    header,
+    identity,
+    journal,
+    protocol,
+)
 from nova_cells.virt import settings as values
+from nova_cells.virt import volumes as disks
 
 LOG = log.getLogger(__name__)
 RUNNING, PAUSED, SHUTDOWN = lifecycle.RUNNING, lifecycle.PAUSED, lifecycle.SHUTDOWN
@@ -46,13 +55,16 @@ class Guest(msgspec.Struct, omit_defaults=True):
     vcpus: int = 0
     memory_mb: int = 0
     told: tuple[str, str] = ("", "")     # uuid and hostname of the metadata
+    on_volume: bool = False              # its root disk is a volume
+    volumes: dict[str, disks.GuestDisk] = {}
 
     def artefacts(self) -> list[str]:
         """What exists of it."""
         there = {"process": self.power in (RUNNING, PAUSED), "definition": self.defined,
                  "saved memory": self.saved, "disk": self.disk_gb is not None,
                  "config drive": self.config_drive, "console log": bool(self.console)}
-        return [name for name, exists in there.items() if exists]
+        return [*(name for name, exists in there.items() if exists),
+                *(f"volume {volume}" for volume in self.volumes)]
 
     def seen(self) -> tasks.GuestSeen:
         """As the protocol shows it."""
@@ -72,11 +84,12 @@ class Guest(msgspec.Struct, omit_defaults=True):
                  f"{hostname} login:")
 
 
-class FakeDriver(fake_telling.Telling):
+class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
-                              "unpause", "suspend", "resume", "delete", "diagnostics", "consoles"})
+                              "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
+                              "volumes", "assisted_snapshots"})
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
         self._settings, self._images = settings, images
@@ -133,9 +146,9 @@ class FakeDriver(fake_telling.Telling):
 
     def fetch_image(self, spec: protocol.GuestSpec) -> None:
         """Cached once per host.  The bytes are verified, then thrown away."""
-        image = _image(spec)
+        image = spec.server.image
         with self._failing("fetch_image"), self._fetching:
-            if image.id not in self._cache:
+            if image is not None and image.id not in self._cache:
                 self._cache[image.id] = self._fetch(image, spec.server.flavor.disk_gb)
 
     def _fetch(self, image: model.ImageFacts, disk_gb: int) -> int:
@@ -151,16 +164,21 @@ class FakeDriver(fake_telling.Telling):
 
     def create_disk(self, spec: protocol.GuestSpec) -> None:
         """Never smaller than it was; refused when the host's disk is full."""
+        image = spec.server.image
         with self._changing("create_disk", spec.server.uuid) as guest:
-            image = _image(spec)
-            if image.id not in self._cache:
-                raise protocol.HostTrouble(f"image {image.id} is not in the cache of "
-                                           f"{self._settings.host}: fetch it first")
-            header.size_for(self._cache[image.id], spec.server.flavor.disk_gb, f"image {image.id}")
-            size = resources.amounts(spec.server.flavor).get(resources.DISK_GB, 0)
+            if image is not None:
+                self._suits(image, spec.server.flavor)
+            guest.on_volume = image is None
+            size = resources.amounts(spec.server.flavor, image is None).get(resources.DISK_GB, 0)
             size = max(size, guest.disk_gb or 0)
             self._fits(resources.DISK_GB, size - (guest.disk_gb or 0))
             guest.disk_gb = size
+
+    def _suits(self, image: model.ImageFacts, flavor: model.Flavor) -> None:
+        if image.id not in self._cache:
+            raise protocol.HostTrouble(f"image {image.id} is not in the cache of "
+                                       f"{self._settings.host}: fetch it first")
+        header.size_for(self._cache[image.id], flavor.disk_gb, f"image {image.id}")
 
     def remove_disk(self, uuid: str) -> None:
         """Way back of ``create_disk``."""
@@ -201,7 +219,7 @@ class FakeDriver(fake_telling.Telling):
         with self._changing("destroy", uuid) as guest:
             guest.power, guest.saved, guest.defined = SHUTDOWN, False, False
             guest.disk_gb, guest.config_drive, guest.console = None, False, ""
-            guest.vcpus, guest.memory_mb = 0, 0
+            guest.vcpus, guest.memory_mb, guest.volumes = 0, 0, {}
             self.deaf.discard(uuid)
 
     def leftovers(self, uuid: str) -> list[str]:
@@ -290,7 +308,8 @@ class FakeDriver(fake_telling.Telling):
                 guest.boot()
 
     def _bootable(self, guest: Guest) -> None:
-        if guest.disk_gb is None:
+        roots = [disk for disk in guest.volumes.values() if disk.root]
+        if guest.disk_gb is None or (guest.on_volume and not roots):
             raise protocol.HostTrouble(f"guest {guest.uuid} has no disk on {self._settings.host}")
 
     def _fits(self, resource: str, more: int) -> None:
@@ -373,10 +392,3 @@ def _takes(guest: Guest) -> dict[str, int]:
     """What a guest takes of the host."""
     return {resources.VCPU: guest.vcpus, resources.MEMORY_MB: guest.memory_mb,
             resources.DISK_GB: guest.disk_gb or 0}
-
-
-def _image(spec: protocol.GuestSpec) -> model.ImageFacts:
-    """The image to boot from."""
-    if spec.server.image is None:
-        raise errors.Unsupported("booting without an image is not supported by this host")
-    return spec.server.image

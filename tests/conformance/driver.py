@@ -32,6 +32,8 @@ POWER = {
     "suspend":  (OFF,      OFF,      None,     OFF),
     "reboot":   (RUNNING,  None,     None,     None),
 }
+#: Capabilities that are no verb's alone.
+BESIDE = frozenset({"volumes", "assisted_snapshots", "interfaces"})
 STATES = ("running", "paused", "off", "suspended")
 
 
@@ -128,7 +130,7 @@ class DriverConformance:
 
     def test_it_is_a_driver_of_the_common_verbs(self):
         self.assertIsInstance(self.driver, protocol.Driver)
-        self.assertLessEqual(self.driver.capabilities - telling.CAPABILITIES,
+        self.assertLessEqual(self.driver.capabilities - telling.CAPABILITIES - BESIDE,
                              {verb.capability for verb in lifecycle.VERBS.values()})
         self.assertLessEqual({"boot", "delete", "reboot_hard"}, self.driver.capabilities)
 
@@ -295,7 +297,13 @@ class DriverConformance:
     def test_no_image(self):
         spec = self.spec()
         spec = model.replace(spec, server=model.replace(spec.server, image=None))
-        self.assertRaises(errors.Unsupported, self.driver.fetch_image, spec)
+        if "volumes" not in self.driver.capabilities:
+            self.assertRaises(errors.Unsupported, self.driver.fetch_image, spec)
+            return
+        self.driver.fetch_image(spec)            # nothing to fetch: its root is a volume
+        self.driver.create_disk(spec)
+        self.driver.define(spec)
+        self.assertRaises(protocol.HostTrouble, self.driver.start, spec.server.uuid)
 
     def hostile(self, at, value, base=None):
         data = bytearray(base or fake_images.empty_qcow2(1024 ** 2))

@@ -2,7 +2,7 @@
 
 """Marks: one per record, cleared only as far as was sent."""
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.db import base
@@ -16,7 +16,8 @@ class Outbox(base.DatabaseTestCase):
         self.db = self.store()
         self.outbox = self.db.outbox
 
-    @settings(deadline=None)
+    # Each database has a class of its own with this same method (tests/databases).
+    @settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     @given(stamps, stamps)
     def test_cleared_exactly_if_what_arrived_is_not_older(self, marked, arrived):
         with self.db.write() as tx:

@@ -68,13 +68,13 @@ class Down(base.RestCase):
         body = {action.key: BODIES.get(action.key)} if action.keyed else WHOLE.get(action.key, {})
         path = action.path.replace("{key}", "key").replace("{label}", "private")
         path = path.replace("{tag}", "other" if action.key == "tags:update" else "tag")
-        if action.path.startswith("/servers/{id}"):
+        if action.path.startswith(("/servers/{id}", "/os-volumes_boot/{id}")):
             path = path.replace("{id}", uuid)
         elif action.path.startswith("/os-services/{id}"):
             path = path.replace("{id}", "enable" if action.key == "services:order" else HOST)
         elif action.path.startswith("/nova-cells"):
             path = path.replace("{id}", "cell1")
-        for name in ("{id}", "{request_id}", "{alias}"):
+        for name in ("{id}", "{request_id}", "{alias}", "{share}", "{token}"):
             path = path.replace(name, "nothing")
         version = {"services:order": "2.52", "services:update": "2.53",
                    "services:delete": "2.53"}.get(action.key, action.since)

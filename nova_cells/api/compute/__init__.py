@@ -40,8 +40,12 @@ def modules() -> list[types.ModuleType]:
 
 
 def actions() -> list[catalogue.Action]:
-    """All actions of the API."""
-    return [action for module in modules() for action in getattr(module, "ACTIONS", ())]
+    """All actions of the API: each module's ``ACTIONS``, and what its ``more`` makes of all of
+    those."""
+    found = modules()
+    own = [action for module in found for action in getattr(module, "ACTIONS", ())]
+    return own + [action for module in found if hasattr(module, "more")
+                  for action in module.more(own)]
 
 
 def rules() -> list[oslo_policy.RuleDefault]:

@@ -17,7 +17,7 @@ from tests.servers import process
 
 PACKAGE = "mariadb-server"
 
-#: Asynchronous I/O of the kernel is little in a container, and many servers start here side by side.
+#: Asynchronous I/O of the kernel is little in a container, and many servers start side by side.
 NO_AIO = "--innodb-use-native-aio=0"
 
 

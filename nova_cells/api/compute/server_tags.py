@@ -115,6 +115,6 @@ ACTIONS = (
            since="2.26"),
     Action("tags:show", "GET", ITEM, "stale", handler=show, success=204, since="2.26"),
     Action("tags:update", "PUT", ITEM, "refuse", handler=update, body=shapes.NO_BODY,
-           success=201, since="2.26"),
+           success=201, also=(204,), since="2.26"),
     Action("tags:delete", "DELETE", ITEM, "refuse", handler=delete, success=204, since="2.26"),
 )

@@ -41,6 +41,8 @@ COMMANDS: dict[type, str] = {
     commands.ReadDiagnostics: "refuse",
     commands.FindConsole: "refuse",
     commands.ReadPassword: "refuse",
+    commands.Run: "refuse",
+    commands.ReadErrand: "refuse",
     commands.SetHost: "refuse",
     commands.ForgetHost: "refuse",
     commands.Catalogue: "again",

@@ -13,7 +13,16 @@ import msgspec
 
 from nova_cells.db import again
 from nova_cells.domain import address as addresses
-from nova_cells.domain import boot, codec, commands, effects, errors, lifecycle, tags
+from nova_cells.domain import (
+    boot,
+    codec,
+    commands,
+    effects,
+    errands,
+    errors,
+    lifecycle,
+    tags,
+)
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 from nova_cells.domain.boot import Sealed
@@ -179,6 +188,16 @@ class Orders:
             raise errors.Conflict(f"Instance {uuid} is not ready")
         return self._to_cell(row, question, origin, **fields)
 
+    def run(self, uuid: str, verb: str, errand: errands.Errand, origin: commands.Origin,
+            options: dict[str, str] | None = None) -> Order:
+        """Begin a verb of an errand (``domain.errands``): a new one, or the one of its uuid.  The
+        answer of ``carry_out`` is then the errand; the server's record was applied."""
+        row, _server = self._find(uuid)
+        if not row.placed:
+            raise errors.Conflict(f"Instance {uuid} is on no host: it can only be deleted")
+        return self._to_cell(row, commands.Run, origin, verb=verb, errand=errand,
+                             options=options or {})
+
     def clear_password(self, uuid: str, origin: commands.Origin) -> Order | None:
         """Forget the password that the guest posted.  None: there is no guest that could have."""
         row, _server = self._find(uuid)
@@ -239,7 +258,7 @@ class Orders:
             errors.raise_failure(answer)
         if isinstance(answer, commands.Done) and answer.record is not None:
             again.decide(self._apply, answer.record, order.to.cell, now)
-            return answer.record
+            return answer.record if answer.errand is None else answer.errand
         return None if isinstance(answer, commands.Done) else answer
 
     def _apply(self, record: model.Server, cell: str, now: float) -> None:

@@ -12,7 +12,7 @@ import os
 from nova_cells import seal
 from nova_cells.cmd import cellbus, lock
 from nova_cells.compute import agent as agents
-from nova_cells.compute import answers, journal
+from nova_cells.compute import answers, journal, rooms
 from nova_cells.conf import consoles as console_options
 from nova_cells.conf import services as service_options
 from nova_cells.conf import standalone as options
@@ -49,7 +49,7 @@ class Hosting:
             agent = agents.Agent(driver, kept, self._bus.uuid, host, self._ids,
                                  service_options.fill(agents.Settings, self._conf.compute),
                                  seal.Seal.at(options.secrets_key(self._conf)),
-                                 self._images, _consoles(self._conf))
+                                 rooms.Rooms(images=self._images), _consoles(self._conf))
             self._bus.run(f"agent {cell}/{host}", agent, "compute", host)
             self._undo.push(undo.pop_all())
 

@@ -7,6 +7,7 @@ touched, and an agent that its cell refuses does nothing but ask again.
 """
 
 import collections.abc
+import contextlib
 import logging
 import threading
 import uuid as uuids
@@ -14,7 +15,7 @@ import uuid as uuids
 import msgspec
 
 from nova_cells import seal as sealing
-from nova_cells.compute import answers, flow, verbs, work
+from nova_cells.compute import answers, errands, flow, rooms, verbs, work
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, effects, errors, tasks
 from nova_cells.metrics import instruments
@@ -35,15 +36,16 @@ class Agent:
 
     def __init__(self, driver: protocol.Driver, journal: journals.Journal, cell: str, host: str,
                  ids=None, settings: Settings | None = None,  # noqa: ANN001
-                 seal: sealing.Seal | None = None, images=None,  # noqa: ANN001
+                 seal: sealing.Seal | None = None, rooms_: rooms.Rooms | None = None,
                  consoles: dict[str, answers.Offered] | None = None) -> None:
         self.driver = driver
         self.journal = journal
         self.cell, self.host = cell, host
         self.settings = settings or Settings()
         self._seal = seal or sealing.Seal.fresh()
-        self._images = images
         self._consoles = answers.DEFAULT if consoles is None else consoles
+        self.rooms = rooms_ or rooms.Rooms()
+        self._errands = errands.Errands(self)
         #: Sends a cast at once, while a task goes on; set by who runs the agent.
         self.send: collections.abc.Callable[[effects.Cast], None] = lambda cast: None
         self._life = ids.uuid() if ids is not None else str(uuids.uuid4())
@@ -85,7 +87,8 @@ class Agent:
         if self.refused and not isinstance(message, tasks.Welcome):
             return self._idle(message)
         match message:
-            case tasks.Task() | tasks.Look() | tasks.Sweep() if not self._mine(message.host_uuid):
+            case tasks.Task() | tasks.Look() | tasks.Sweep() | tasks.ErrandTask() \
+                    if not self._mine(message.host_uuid):
                 return []
             case tasks.Welcome() | tasks.Refused():
                 return self._answered(message)
@@ -93,6 +96,8 @@ class Agent:
                 return self._task(message)
             case tasks.Query():
                 return [effects.Reply(answers.answer(self.driver, self._consoles, message))]
+            case tasks.ErrandTask():
+                return self._errands.handle(message)
             case tasks.Look():
                 return self._look(message)
             case tasks.Sweep():
@@ -199,6 +204,16 @@ class Agent:
             self._pending[server] = self._pending.get(server, 0) + 1
             return self._locks.setdefault(server, threading.Lock())
 
+    @contextlib.contextmanager
+    def alone(self, server: str) -> collections.abc.Iterator[None]:
+        """Nothing else is done to this server meanwhile; what is under way is waited for."""
+        lock = self._enter(server, (-1, -1))
+        try:
+            with lock:
+                yield
+        finally:
+            self._leave(server)
+
     def _leave(self, server: str) -> None:
         with self._guard:
             self._pending[server] -= 1
@@ -295,7 +310,7 @@ class Agent:
                 result="progress", phase=phase, request_id=task.request_id)))
 
         return work.Work(
-            task=task, driver=self.driver, images=self._images,
+            task=task, driver=self.driver, rooms=self.rooms, host=self.host,
             secrets=self._seal.open_secrets(task.secrets), open=self._seal.open_secrets,
             repeated=repeated, step=before, first=first, progress=progress)
 

@@ -11,7 +11,7 @@ import collections.abc
 import dataclasses
 import typing
 
-from nova_cells.compute import flow
+from nova_cells.compute import flow, rooms
 from nova_cells.domain import boot, tasks
 from nova_cells.domain import wanted as wants
 from nova_cells.virt import protocol
@@ -25,13 +25,19 @@ class Work:
 
     task: tasks.Task
     driver: typing.Any                   # protocol.Driver and the capabilities that it says it has
-    images: typing.Any                   # image.protocol.ImageRoom, or None in tests that need none
+    rooms: rooms.Rooms                   # images, ports, volumes
+    host: str                            # this one, by its name in the cell
     secrets: boot.Secrets                # of the boot, opened
     open: collections.abc.Callable[[boot.Sealed], boot.Secrets]     # opens what a verb has sealed
     repeated: bool                       # it was begun before, and its end is not known
     step: collections.abc.Callable[[str], None]      # told of each step; may raise Interrupted
     first: collections.abc.Callable[[str], bool]     # False: this step was begun before
     progress: collections.abc.Callable[[int], None]  # tells the cell that a later phase is reached
+
+    @property
+    def images(self) -> typing.Any:
+        """Where images come from: an image.protocol.ImageRoom."""
+        return self.rooms.images
 
     @property
     def uuid(self) -> str:

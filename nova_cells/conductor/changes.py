@@ -47,10 +47,19 @@ class Changes:
                 server = self._again(tx, message)
             if self._store.servers.did(tx, message.op):
                 server = self._again(tx, message)    # it may have been done since the first look
-                return [*sent, effects.Reply(commands.Done(record=server))]
+                return [*sent, effects.Reply(self._answer(tx, message, server))]
             server, more = self._change(tx, message, server, now)
             self._store.servers.note(tx, message.op, message.server, type(message).__name__, now)
-        return [*sent, *more, effects.Reply(commands.Done(record=server)), effects.Wake("relay")]
+            answer = self._answer(tx, message, server)
+        return [*sent, *more, effects.Reply(answer), effects.Wake("relay")]
+
+    def _answer(self, tx, message: commands.Command,  # noqa: ANN001
+                server: model.Server) -> commands.Done:
+        """The record after it, and the errand if that is what was begun."""
+        errand = None
+        if isinstance(message, commands.Run):
+            errand = self._c.errands.read(tx, message.errand.uuid, server)
+        return commands.Done(record=server, errand=errand)
 
     def _again(self, tx, message: commands.Command) -> model.Server:  # noqa: ANN001
         return self._mine(message, self._store.servers.get(tx, message.server))
@@ -73,6 +82,8 @@ class Changes:
         match message:
             case commands.Act():
                 return self._act(tx, message, server, now)
+            case commands.Run():
+                return self._c.errands.run(tx, message, server, now)
             case commands.Lock():
                 changed = lifecycle.lock(server, message.locked, message.reason,
                                          message.origin.project_id, now)

@@ -81,6 +81,7 @@ class Hosts:
             sent.append(self._to(message, tasks.Welcome(uuid=message.uuid)))
             sent += [self._c.placing.task(tx, held.server)
                      for held in self._store.servers.open_on(tx, message.host)]
+            sent += self._c.errands.on(tx, message.host)
         return sent
 
     def _record(self, tx, message: tasks.Hello, now: float) -> bool:  # noqa: ANN001

@@ -114,6 +114,7 @@ class Placing:
             availability_zone=host.availability_zone, epoch=message.epoch, version=1,
             verb="boot", phase=0, ticket=1, want={}, updated_at=now)
         self._store.servers.insert(tx, server, message.request, message.secrets, message.op, now)
+        self._c.errands.accepted(tx, server, message.request.attached, now)
         self._store.actions.put(tx, commands.ActionRecord(
             uuid=message.op, server=server.uuid, epoch=server.epoch, version=2, action="create",
             request_id=message.origin.request_id, user_id=message.origin.user_id,
@@ -199,6 +200,7 @@ class Placing:
         """Drop an offer that was never confirmed, with its claim and its action.  ``Stale`` if it
         is not as it was read."""
         self._store.servers.forget(tx, held)
+        self._store.errands.forget(tx, held.uuid)
         if held.op:
             self._store.actions.forget(tx, held.op)
         self._store.resources.release(tx, held.uuid)
@@ -217,6 +219,7 @@ class Placing:
             server=server.uuid, epoch=server.epoch, ticket=server.ticket, verb=server.verb,
             request_id=self._store.actions.request_of(tx, server.uuid),
             record=server, request=request, secrets=secrets, wanted=wanted,
+            attached=tuple(self._store.errands.of(tx, server.uuid)),
             host_uuid=self._c.hosts.uuid(tx, host)))
 
     def again(self, tx, held: server_rows.Held, now: float) -> list[effects.Effect] | None:  # noqa: ANN001

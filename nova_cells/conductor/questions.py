@@ -15,6 +15,9 @@ def ask(conductor, tx, message: commands.Question,  # noqa: ANN001
     if isinstance(message, commands.ReadPassword):
         text = conductor.store.servers.password(tx, server.uuid) or ""
         return [effects.Reply(commands.Text(text=text))]
+    if isinstance(message, commands.ReadErrand):
+        return [effects.Reply(commands.Done(record=server, errand=conductor.errands.read(
+            tx, message.errand, server)))]
     if not server.host or server.rest == "building":
         raise errors.Conflict(f"Instance {server.uuid} is not ready")
     return [effects.Forward(address.Host(conductor.cell, server.host), _query(message))]

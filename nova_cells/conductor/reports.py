@@ -59,6 +59,10 @@ class Reports:
             self.fail(tx, held, following.why, following.details, now)
             return []
         facts = course.done(tx, server, wanted, message, now)
+        if server.verb == "delete":
+            self._c.errands.gone(tx, server, message.attached, now)
+        elif message.attached:
+            facts |= self._c.errands.came(tx, server, message.attached, now)
         if message.power_state is not None:
             facts["power_state"] = message.power_state
         self.end(tx, held.server, held.op, now, **facts)
@@ -84,6 +88,7 @@ class Reports:
             more["user_data"] = None
             self._c.moves.gone(tx, server.uuid, now)
             self._store.resources.release(tx, server.uuid)
+            self._c.errands.gone(tx, server, (), now)
         self._store.servers.save(tx, done, now, **more)
         self._end_action(tx, op, server, now, "Success", None)
         LOG.info("server=%s verb=%s version=%d rest=%s", server.uuid, verb, done.version,

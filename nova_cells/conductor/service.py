@@ -12,6 +12,7 @@ from oslo_db import exception as db_exc
 from nova_cells.conductor import (
     changes,
     courses,
+    errands,
     healing,
     hostorders,
     hosts,
@@ -60,6 +61,7 @@ class Conductor:
         self.placing = placing.Placing(self, chooser)
         self.moves = moves.Moves(self)
         self.courses = courses.Courses(self)
+        self.errands = errands.Errands(self)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)
         self.hostorders = hostorders.HostOrders(self)
@@ -108,6 +110,8 @@ class Conductor:
                 return self.relay.acknowledged(message, now)
             case tasks.Report():
                 return self.reports.report(message, now)
+            case tasks.ErrandReport():
+                return self.errands.report(message, now)
             case tasks.Hello():
                 return self.hosts.hello(message, now)
             case tasks.Goodbye():
@@ -132,4 +136,5 @@ class Conductor:
                 with self.store.write() as tx:
                     self.store.servers.purge(tx, now - self.settings.tombstone_age)
                     self.store.servers.purge_operations(tx, now - self.settings.tombstone_age)
+                    self.store.errands.purge(tx, now - self.settings.tombstone_age)
         return []

@@ -5,7 +5,7 @@ May run on a live cell: what is under way is passed over.
 
 import collections.abc
 
-from nova_cells.domain import lifecycle, migration, resources
+from nova_cells.domain import errands, lifecycle, migration, resources
 
 
 def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001
@@ -13,6 +13,7 @@ def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]: 
     yield from allocations(store, tx)
     yield from deadlines(store, tx, now, settings)
     yield from capacity(store, tx)
+    yield from attached(store, tx, now, settings)
 
 
 def allocations(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
@@ -61,3 +62,29 @@ def capacity(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
         for name, left in usage.free().items():
             if left < 0:
                 yield f"invariant 2: provider {uuid} is oversold by {-left} {name}"
+
+
+def attached(store, tx, now: float, settings) -> collections.abc.Iterator[str]:  # noqa: ANN001
+    """4. What records show as attached is what errands say; no errand is without its server, and
+    none older than its deadline (6)."""
+    known: dict[str, list[errands.Errand]] = {}
+    for errand in store.errands.all(tx):
+        known.setdefault(errand.server, []).append(errand)
+    for held in store.servers.many(tx):
+        server, mine = held.server, known.pop(held.uuid, [])
+        if server is None or server.deleted:
+            left = [one.uuid for one in mine if one.verb != "release"]
+            if left:
+                yield f"invariant 4: server {held.uuid} is gone and has errands {left}"
+            continue
+        fields = errands.shown(mine)
+        if any(getattr(server, name) != value for name, value in fields.items()):
+            yield f"invariant 4: server {held.uuid} does not show what is attached to it"
+    for server in sorted(known):
+        yield f"invariant 4: errands {[one.uuid for one in known[server]]} of no server {server}"
+    for held in store.errands.open(tx):
+        verb = errands.VERBS[held.errand.verb]
+        limit = verb.limit * settings.limit_factor + 2 * settings.ask_again
+        if verb.limit and now - held.began_at > limit:
+            yield (f"invariant 6: errand {held.errand.uuid} has been doing {verb.name} for "
+                   f"{now - held.began_at:.0f} s")

@@ -24,9 +24,10 @@ class Watchdog:
     def everything(self, now: float) -> list[effects.Effect]:
         """Every open verb's task again: a conductor that starts does not know what was sent."""
         with self._store.read() as tx:
-            return [self._c.placing.task(tx, held.server)
-                    for held in self._store.servers.busy(tx)
-                    if held.server.host and lifecycle.VERBS[held.server.verb].phases]
+            return [*(self._c.placing.task(tx, held.server)
+                      for held in self._store.servers.busy(tx)
+                      if held.server.host and lifecycle.VERBS[held.server.verb].phases),
+                    *self._c.errands.everything(tx)]
 
     def tick(self, now: float) -> list[effects.Effect]:
         """Those whose time has come."""
@@ -35,7 +36,7 @@ class Watchdog:
         sent: list[effects.Effect] = []
         for uuid in due:
             sent += again.decide(self._one, uuid, now)   # alone: the others' tasks are not lost
-        return sent
+        return [*sent, *self._c.errands.tick(now)]
 
     def _one(self, uuid: str, now: float) -> list[effects.Effect]:
         with self._store.write() as tx:

@@ -22,7 +22,8 @@ TYPES: dict[str, type] = {
         commands.FindConsole, commands.ReadPassword, commands.Diagnosed, commands.ConsoleFound,
         tasks.DiagnosticsQuery, tasks.AccessQuery,
         commands.Boot, commands.Delete, commands.Act, commands.Lock, commands.ResetState,
-        commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Catalogue,
+        commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Run,
+        commands.ReadErrand, commands.Catalogue,
         commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,
         commands.Detach, commands.SetHost, commands.ForgetHost, commands.Done, commands.Text,
         commands.Digests, commands.Resynced,
@@ -30,7 +31,8 @@ TYPES: dict[str, type] = {
         records.Acks, records.Refusal, records.Gone, records.HostSettled, tasks.Task,
         tasks.Report, tasks.Hello, tasks.Goodbye, tasks.Welcome, tasks.Refused,
         tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked,
-        tasks.ConsoleQuery, selection.Select, selection.Selected)
+        tasks.ConsoleQuery, tasks.ErrandTask, tasks.ErrandReport, selection.Select,
+        selection.Selected)
 }
 _DECODERS: dict[str, msgspec.json.Decoder[typing.Any]] = {
     name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}

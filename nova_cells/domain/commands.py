@@ -9,7 +9,7 @@ import typing
 
 import msgspec
 
-from nova_cells.domain import boot, consoles, errors
+from nova_cells.domain import boot, consoles, errands, errors
 from nova_cells.domain import diagnostics as diagnosing
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
@@ -111,8 +111,23 @@ class ClearPassword(Command, kw_only=True):
     """Forget the password that the guest posted."""
 
 
+class Run(Command, kw_only=True):
+    """Begin a verb of the errands' table (``domain.errands``).  ``errand``: a new one, or the one
+    with this uuid; its other fields do not matter then."""
+
+    verb: str
+    errand: errands.Errand
+    options: dict[str, str] = {}
+
+
 class Question(Command, kw_only=True):
     """Base of what changes nothing and is not kept."""
+
+
+class ReadErrand(Question, kw_only=True):
+    """How an errand goes, for whoever waits for it."""
+
+    errand: str
 
 
 class ReadConsole(Question, kw_only=True):
@@ -214,6 +229,7 @@ class Done(Message, kw_only=True):
 
     record: model.Server | None = None
     actions: tuple["ActionRecord", ...] = ()
+    errand: errands.Errand | None = None     # the one that was begun, or asked about
 
 
 class Text(Message, kw_only=True):

@@ -75,6 +75,18 @@ class Address(Value, kw_only=True):
     port_id: str | None = None
 
 
+class Interface(Value, kw_only=True):
+    """A port of a server, as far as its documents show it."""
+
+    errand: str                  # uuid of its errand
+    port_id: str
+    net_id: str
+    mac: str
+    tag: str | None = None
+    made: bool = False           # by us, for this server: it goes with it
+    addresses: tuple[Address, ...] = ()
+
+
 class Attachment(Value, kw_only=True):
     """A volume of a server, as far as its document shows it."""
 
@@ -138,6 +150,7 @@ class Server(Value, kw_only=True):
     terminated_at: float | None = None
     deleted_at: float | None = None
     addresses: tuple[Address, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
     attachments: tuple[Attachment, ...] = ()
 
     @property

@@ -7,7 +7,7 @@ changes nothing in the cell.
 
 import typing
 
-from nova_cells.domain import boot, commands, resources
+from nova_cells.domain import boot, commands, errands, resources
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 
@@ -25,6 +25,7 @@ class Task(commands.Message, kw_only=True):
     secrets: boot.Sealed = boot.Sealed()
     wanted: wants.Wanted = wants.Wanted()
     host_uuid: str = ""                  # which host it is for; "": the sender does not say
+    attached: tuple[errands.Errand, ...] = ()    # what is attached, or to be attached by this verb
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -46,6 +47,36 @@ class Report(commands.Message, kw_only=True):
     error: str | None = None             # a sentence for the owner
     details: str | None = None           # for admins
     elsewhere: bool = False              # another host might do better
+    attached: tuple[errands.Errand, ...] = ()    # what this verb attached, filled in
+    request_id: str = ""
+
+
+class ErrandTask(commands.Message, kw_only=True):
+    """Do the verb of this errand, beside whatever the server does.  ``version``: the server's when
+    this was sent; a host that has seen a later task of the server leaves it, and is asked again.
+    ``record``: None for a server that is gone, of which only what is outside is left to release."""
+
+    server: str
+    epoch: int
+    version: int
+    errand: errands.Errand
+    record: model.Server | None = None
+    request_id: str = ""
+    host_uuid: str = ""
+
+
+class ErrandReport(commands.Message, kw_only=True):
+    """How an errand went.  ``errand``: with what the host learned of it filled in."""
+
+    server: str
+    epoch: int
+    ticket: int
+    host: str
+    errand: errands.Errand
+    result: typing.Literal["done", "failed"]
+    error: str | None = None             # a sentence for the owner
+    family: str = ""
+    details: str | None = None           # for admins
     request_id: str = ""
 
 

@@ -9,6 +9,7 @@ import typing
 
 from nova_cells.db import again, engine
 from nova_cells.db.cell import (
+    errands,
     hosts,
     identity,
     migrations,
@@ -28,6 +29,7 @@ class CellStore(engine.Database):
         self.servers = servers.Servers(self.outbox)
         self.actions = servers.Actions(self.outbox)
         self.migrations = migrations.Migrations(self.outbox)
+        self.errands = errands.Errands()
         self.hosts = hosts.Hosts(self.outbox)
         self.resources = resources.Resources()
         self.facts = identity.Facts(self.outbox)

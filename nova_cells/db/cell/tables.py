@@ -52,6 +52,24 @@ servers = sa.Table(
     sa.Index("ix_servers_host", "host", "verb"), sa.Index("ix_servers_due", "verb", "due_at"),
     sa.Index("ix_servers_deleted_at", "rest", "deleted_at"), **_MYSQL)
 
+errands = sa.Table(
+    "errands", metadata,                         # volumes and interfaces of servers
+    sa.Column("uuid", Uuid, primary_key=True),
+    sa.Column("server", Uuid, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject", Uuid, nullable=False),          # volume or port; gone: its own uuid
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("rest", sa.String(16), nullable=False),
+    sa.Column("verb", sa.String(32), nullable=False),    # "": at rest
+    sa.Column("host", sa.String(255), nullable=False),   # that has its task; "": none
+    sa.Column("op", Uuid),                               # of the verb under way, or the last
+    sa.Column("began_at", Time, nullable=False),         # the verb under way, or the last
+    sa.Column("due_at", Time, nullable=False),
+    sa.Column("record", Blob, nullable=False),
+    sa.UniqueConstraint("server", "kind", "subject", name="uq_errands_server"),
+    sa.Index("ix_errands_due", "verb", "due_at"), sa.Index("ix_errands_rest", "rest", "began_at"),
+    **_MYSQL)
+
 operations = sa.Table(
     "operations", metadata,                      # outcomes, so that a repeat has one effect
     sa.Column("op", Uuid, primary_key=True),

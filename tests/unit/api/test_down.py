@@ -8,7 +8,7 @@ import testtools
 
 from nova_cells.api import compute, down
 from nova_cells.api import orders as ordering
-from nova_cells.domain import address, commands, errors
+from nova_cells.domain import address, commands, errands, errors
 
 #: What comes up, or is a part of something else: no command.
 UP = {commands.Done, commands.Text, commands.Digests, commands.Resynced, commands.Verified,
@@ -29,7 +29,9 @@ class Table(testtools.TestCase):
             if not issubclass(kind, commands.Command) or kind is commands.Boot:
                 continue
             more = {commands.Act: {"verb": "stop"}, commands.Lock: {"locked": True},
-                    commands.ResetState: {"rest": "error"}}.get(kind, {})
+                    commands.ResetState: {"rest": "error"}, commands.ReadErrand: {"errand": "e"},
+                    commands.Run: {"verb": "attach_volume", "errand": errands.Errand(
+                        uuid="e", server="s", kind="volume")}}.get(kind, {})
             view = View()
             order = ordering.Order(to=address.Cell("c"), command=kind(
                 op="o", server="s", epoch=1, **more))

@@ -13,7 +13,7 @@ class Questions(base.CellTest):
         asked = {commands.ReadConsole: tasks.ConsoleQuery,
                  commands.ReadDiagnostics: tasks.DiagnosticsQuery,
                  commands.FindConsole: tasks.AccessQuery}
-        self.assertEqual(set(commands.Question.__subclasses__()),
+        self.assertEqual(set(commands.Question.__subclasses__()) - {commands.ReadErrand},
                          {*asked, commands.ReadPassword})
         for command, query in asked.items():
             done, = self.command(command, uuid)

@@ -46,6 +46,7 @@ COMMANDS: dict[type, str] = {
     commands.SetHost: "refuse",
     commands.ForgetHost: "refuse",
     commands.Catalogue: "again",
+    commands.Aggregates: "again",
     commands.ReadDigests: "again",
     commands.Verify: "again",
     commands.Resync: "again",

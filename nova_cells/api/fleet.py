@@ -14,6 +14,7 @@ import uuid
 
 from nova_cells.api import found
 from nova_cells.api import pulse as pulses
+from nova_cells.domain import aggregates
 
 COMPUTE = "nova-compute"
 HUBS = ("nova-conductor", "nova-scheduler")
@@ -51,11 +52,11 @@ def services(view: typing.Any, pulse: pulses.Pulse) -> list[Service]:
     """Every service of every cell."""
     with view.read() as tx:
         cells = {cell.uuid: cell for cell in view.cells.all(tx)}
-        hosts = view.records.hosts(tx)
+        hosts, zones = view.records.hosts(tx), view.aggregates.zones(tx)
     alive = {uuid: pulse.alive(cell) for uuid, cell in cells.items()}
     return [*(_hub(cell, binary, alive[cell.uuid]) for cell in cells.values() for binary in HUBS),
-            *(_host(number, host, cells[cell], alive[cell]) for number, cell, host in hosts
-              if cell in cells)]
+            *(_host(number, host, cells[cell], zones.get(host.uuid, aggregates.DEFAULT_ZONE),
+                    alive[cell]) for number, cell, host in hosts if cell in cells)]
 
 
 def _hub(cell: typing.Any, binary: str, alive: bool) -> Service:
@@ -69,10 +70,10 @@ def _hub(cell: typing.Any, binary: str, alive: bool) -> Service:
         disabled_reason=None, forced_down=False, updated_at=cell.heard_at or cell.created_at)
 
 
-def _host(number: int, host: typing.Any, cell: typing.Any, alive: bool) -> Service:
+def _host(number: int, host: typing.Any, cell: typing.Any, zone: str, alive: bool) -> Service:
     return Service(
         number=number, uuid=host.uuid, binary=COMPUTE, host=host.name, cell=cell.name,
-        zone=host.availability_zone,
+        zone=zone,
         up=host.up and not host.forced_down and alive, disabled=host.disabled,
         disabled_reason=host.disabled_reason, forced_down=host.forced_down,
         # A host's record goes up when it changes: its cell vouches for one that is up meanwhile.

@@ -123,7 +123,9 @@ def volatile(request: typing.Any, tx: typing.Any, rows: list[typing.Any], made: 
     statuses: dict[tuple[str, str], str] = {}
     if made.wants_host_status:
         statuses = liveness.statuses(tx, {(one.cell, one.host) for one in rows if one.host})
-    seal = request.services.view.seal
+    seal, groups = request.services.view.seal, {}
+    if made.wants_groups:
+        groups = request.services.view.groups.of(tx, [one.uuid for one in rows])
     found = []
     for one in rows:
         status: str | None = statuses.get((one.cell, one.host), "UNKNOWN") if one.host else ""
@@ -132,7 +134,8 @@ def volatile(request: typing.Any, tx: typing.Any, rows: list[typing.Any], made: 
         data = None
         if made.wants_user_data and one.sealed:
             data = seal.open(one.sealed).decode()
-        found.append(rendering.Volatile(status, data))
+        mine = (groups[one.uuid],) if one.uuid in groups else ()
+        found.append(rendering.Volatile(status, data, mine))
     return found
 
 

@@ -25,6 +25,7 @@ def forget(request: typing.Any, service: fleet.Service) -> None:
     """The host is gone for good.  ``Conflict`` while it is up or has servers."""
     _carry_out(request, service, commands.ForgetHost(host=service.host, uuid=service.uuid,
                                                      origin=request.origin))
+    again.decide(_leave, request.services.view, service.uuid)
 
 
 def _carry_out(request: typing.Any, service: fleet.Service,
@@ -45,3 +46,8 @@ def _carry_out(request: typing.Any, service: fleet.Service,
 def _keep(view: typing.Any, cell: str, record: records.Record, now: float) -> None:
     with view.write() as tx:
         view.records.keep_host(tx, cell, record.host, record.version, now)
+
+
+def _leave(view: typing.Any, host: str) -> None:
+    with view.write() as tx:
+        view.aggregates.forget_host(tx, host)

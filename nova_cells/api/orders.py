@@ -87,6 +87,8 @@ class Orders:
         casts: list[effects.Effect] = []
         with self.view.write() as tx:
             self.view.quota.guard(tx, first.project_id)
+            if asked.request.group is not None:
+                self.view.groups.guard(tx, asked.request.group.uuid)
             for record in asked.records[:self._fitting(tx, asked)]:
                 server, sent = self.view.placing.accept(
                     tx, model.replace(record, verb="boot", phase=0, ticket=0), asked.request,
@@ -103,11 +105,17 @@ class Orders:
                 self.view.quota.check(
                     tx, first.project_id, first.user_id, count, count * first.flavor.vcpus,
                     count * first.flavor.ram_mb)
+                if asked.request.group is not None:
+                    self._fit_group(tx, asked.request.group.uuid, first, count)
                 return count
             except errors.OverLimit:
                 if count <= (asked.minimum or len(asked.records)):
                     raise
                 count -= 1
+
+    def _fit_group(self, tx, group: str, server: model.Server, count: int) -> None:  # noqa: ANN001
+        limits = self.view.quota.limits(tx, server.project_id, server.user_id)
+        self.view.groups.check(tx, group, server.user_id, count, limits["server_group_members"])
 
     # -- change -----------------------------------------------------------------------------
 

@@ -132,7 +132,7 @@ def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Ask
                       for number in range(high)),
         request=boot.BootRequest(
             key=key, forced_host=target.forced_host, only_hosts=target.only,
-            avoid_hosts=target.avoid, networks="none",
+            avoid_hosts=target.avoid, group=target.group, networks="none",
             created_with=f"2.{request.version}"),
         secrets=boot.Secrets(
             admin_password=password, user_data=given.get("user_data"),

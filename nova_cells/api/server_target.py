@@ -12,7 +12,7 @@ import typing
 import orjson
 
 from nova_cells.api import formats, found
-from nova_cells.domain import errors
+from nova_cells.domain import aggregates, errors, groups
 
 FORCED = "os_compute_api:servers:create:forced_host"
 DESTINATION = "compute:servers:create:requested_destination"
@@ -26,6 +26,7 @@ class Target(typing.NamedTuple):
     forced_host: str | None = None
     only: tuple[tuple[str, str], ...] = ()       # (cell, host)
     avoid: tuple[tuple[str, str], ...] = ()
+    group: groups.Group | None = None
 
 
 def resolve(request: typing.Any, tx: typing.Any, given: dict, hints: dict) -> Target:
@@ -35,12 +36,11 @@ def resolve(request: typing.Any, tx: typing.Any, given: dict, hints: dict) -> Ta
     if zone is not None and zone not in _zones(view, tx):
         raise errors.Invalid("The requested availability zone is not available")
     host = _destination(request, tx, given) or host
-    if "group" in hints:
-        raise errors.Unsupported("Server groups are not served yet (capability: server_groups).")
     only = _hosts(request, tx, hints.get("same_host"))
     if hints.get("same_host") and not only:
         raise errors.Invalid("The hint same_host names no server that is on a host.")
-    return Target(zone, host, only, _hosts(request, tx, hints.get("different_host")))
+    return Target(zone, host, only, _hosts(request, tx, hints.get("different_host")),
+                  _group(request, tx, hints.get("group")))
 
 
 def _zone(request: typing.Any, given: str | None) -> tuple[str | None, str | None]:
@@ -55,9 +55,22 @@ def _zone(request: typing.Any, given: str | None) -> tuple[str | None, str | Non
     return zone or None, host or None
 
 
+def _group(request: typing.Any, tx: typing.Any, uuid: str | None) -> groups.Group | None:
+    """The group of the hint, if the asker may know of it."""
+    if uuid is None:
+        return None
+    try:
+        row = request.services.view.groups.get(tx, formats.usual_uuid(uuid))
+    except errors.NotFound as problem:
+        raise errors.Invalid(problem.message) from None
+    if row.project_id != request.context.project_id and not request.admin:
+        raise errors.Invalid(f"Instance group {uuid} could not be found.")
+    return groups.Group(uuid=row.uuid, policy=row.policy, max_per_host=row.max_per_host or 1)
+
+
 def _zones(view: typing.Any, tx: typing.Any) -> set[str]:
-    found_zones = {zone for slots in view.records.slots(tx).values() for zone in slots.zones}
-    return found_zones or {"nova"}
+    zones = view.aggregates.zones_by_cell(tx).values()
+    return {zone for some in zones for zone in some} or {aggregates.DEFAULT_ZONE}
 
 
 def _destination(request: typing.Any, tx: typing.Any, given: dict) -> str | None:

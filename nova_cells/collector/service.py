@@ -147,7 +147,7 @@ class Collector:
             case "heal":
                 return self.healing.ask(now)
             case "catalogue":
-                return self._catalogue(now)
+                return [*self._catalogue(now), *self._aggregates()]
         return []
 
     def _note(self, cell: str, now: float) -> None:
@@ -202,3 +202,14 @@ class Collector:
                              commands.Catalogue(version=version, flavors=flavors))
                 for cell in cells if cell.up
                 and (cell.uuid not in slots or slots[cell.uuid].catalogue != version)]
+
+    def _aggregates(self) -> list[effects.Effect]:
+        """The same for cells whose zones follow older host aggregates."""
+        with self.view.read() as tx:
+            version = self.view.aggregates.version(tx)
+            slots = self.view.records.slots(tx)
+            behind = [cell.uuid for cell in self.view.cells.all(tx) if cell.up
+                      and cell.uuid in slots and slots[cell.uuid].aggregates != version]
+            known = {cell: self.view.aggregates.of_cell(tx, cell) for cell in behind}
+        return [effects.Cast(address.Cell(cell), commands.Aggregates(
+            version=found[0], aggregates=found[1])) for cell, found in known.items()]

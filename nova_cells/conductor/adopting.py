@@ -77,4 +77,7 @@ class Adopting:
         if not self._store.resources.claim(tx, server.uuid, ROLE, provider,
                                            usage.provider.generation, amounts):
             raise errors.Stale(f"the provider of host {server.host} changed meanwhile")
+        group = self._store.servers.request(tx, server.uuid).group
+        if group is not None:            # it is there, whatever the policy says
+            self._store.groups.take(tx, group, server.host, server.uuid, ROLE, force=True)
         return True

@@ -94,6 +94,7 @@ class Hosts:
         if known is None or known.deleted:
             fresh = records.HostRecord(uuid=message.uuid, name=message.host, started_at=now,
                                        version=known.version if known else 0, heard_at=now,
+                                       availability_zone=self._c.zones.of(tx, message.uuid),
                                        **facts)
             self._store.hosts.put(tx, fresh, now)
             LOG.info("host=%s uuid=%s appeared", message.host, message.uuid)

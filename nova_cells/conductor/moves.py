@@ -13,7 +13,7 @@ While a migration is open no guest on its two hosts is a stranger; once it is cl
 on the other host is (``reports``), and is swept.
 """
 
-from nova_cells.conductor import courses, proposing
+from nova_cells.conductor import courses
 from nova_cells.domain import errors, selection
 from nova_cells.domain import migration as model
 from nova_cells.domain import server as servers
@@ -30,7 +30,6 @@ class Moves:
     def __init__(self, conductor) -> None:  # noqa: ANN001
         self._c = conductor
         self._store = conductor.store
-        self._library = proposing.Library()
 
     def begin(self, tx, server: servers.Server, kind: str, wanted: wants.Wanted,  # noqa: ANN001
               now: float, *, same: bool = False, status: str = "pre-migrating",
@@ -77,7 +76,7 @@ class Moves:
                       if capability and capability not in place.capabilities}
         asked = servers.replace(asked, avoid=asked.avoid | avoid | unable)
         try:
-            return asked, self._library.choose(self._c.places, server.uuid, asked, now)
+            return asked, self._c.placing.choose(tx, server.uuid, asked, now)
         finally:
             self._c.places.settle(server.uuid)
 

@@ -6,6 +6,7 @@ attachment, no guest (law T6).
 
 import logging
 
+from nova_cells.conductor import groups as grouping
 from nova_cells.conductor import proposing, slots
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import (
@@ -87,14 +88,32 @@ class Placing:
     def _propose(self, chooser: proposing.Chooser, server: str, asked: choose.Request,
                  now: float) -> tuple[list[selection.Proposal], str]:
         """Proposals, best first; or none, and why, which is only said after a fresh look."""
+        with self._store.read() as tx:
+            wishes = grouping.wishes(self._store, tx, server, asked)
         try:
-            return chooser.propose(self._c.places, server, asked, now), ""
+            return self._first(chooser.propose, server, wishes, now), ""
         except errors.NoPlace:
             self._c.places.look(now, force=True)
         try:
-            return self._library.choose(self._c.places, server, asked, now), ""
+            return self._first(self._library.choose, server, wishes, now), ""
         except errors.NoPlace as problem:
             return [], problem.message
+
+    def choose(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
+               now: float) -> list[selection.Proposal]:
+        """Proposals of this process, best first, inside a transaction that changed no provider."""
+        return self._first(self._library.choose, server,
+                           grouping.wishes(self._store, tx, server, asked), now)
+
+    def _first(self, propose, server: str, wishes: list[choose.Request],  # noqa: ANN001
+               now: float) -> list[selection.Proposal]:
+        """Proposals for the first of these requests that any host fits."""
+        for asked in wishes[:-1]:
+            try:
+                return propose(self._c.places, server, asked, now)
+            except errors.NoPlace:
+                continue
+        return propose(self._c.places, server, wishes[-1], now)
 
     def _known(self, tx, held: server_rows.Held | None, message: commands.Boot,  # noqa: ANN001
                now: float) -> list[effects.Effect] | None:
@@ -134,7 +153,7 @@ class Placing:
             zone=server.pinned_availability_zone, forced=request.forced_host,
             avoid=frozenset(host for cell, host in request.avoid_hosts if cell == mine),
             only=frozenset(host for cell, host in request.only_hosts if cell == mine),
-            tried=frozenset(server.want.get("tried", "").split()))
+            tried=frozenset(server.want.get("tried", "").split()), group=request.group)
 
     def claim(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
               proposals: list[selection.Proposal], role: str = HERE,
@@ -144,8 +163,13 @@ class Placing:
         for proposed in proposals:
             now = self._newer(proposed, asked)
             host = self._c.places.host(tx, now.provider, now.version) if now else None
-            if host is not None and self._store.resources.claim(
+            if host is None or (asked.group is not None and not self._store.groups.fits(
+                    tx, asked.group, host.name, server)):
+                continue
+            if self._store.resources.claim(
                     tx, server, role, now.provider, now.generation, asked.amounts):
+                if asked.group is not None:
+                    self._store.groups.take(tx, asked.group, host.name, server, role)
                 return now, host
         self._c.places.doubt(one.provider for one in proposals)
         raise errors.Stale("every proposed host changed meanwhile")
@@ -234,7 +258,7 @@ class Placing:
         self._c.places.refresh(tx, now)          # before this transaction changes anything
         self._store.resources.release(tx, server.uuid)
         try:
-            proposals = self._library.choose(self._c.places, server.uuid, asked, now)
+            proposals = self.choose(tx, server.uuid, asked, now)
         except errors.NoPlace:
             return None
         finally:

@@ -21,6 +21,7 @@ from nova_cells.conductor import (
     relay,
     reports,
     watchdog,
+    zones,
 )
 from nova_cells.conductor import figures as cell_figures
 from nova_cells.db import engine
@@ -64,6 +65,7 @@ class Conductor:
         self.errands = errands.Errands(self)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)
+        self.zones = zones.Zones(self)
         self.hostorders = hostorders.HostOrders(self)
         self.reports = reports.Reports(self)
         self.relay = relay.Relay(self)
@@ -106,6 +108,8 @@ class Conductor:
                 return self.changes.handle(message, now)
             case commands.HostCommand():
                 return self.hostorders.handle(message, now)
+            case commands.Aggregates():
+                return self.zones.learn(message, now)
             case records.Acks():
                 return self.relay.acknowledged(message, now)
             case tasks.Report():

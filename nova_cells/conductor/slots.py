@@ -70,6 +70,7 @@ class Slots:
                     total[shape] = total.get(shape, 0) + count
             return records.SlotsRecord(
                 cell=facts.uuid, slots=total, zones=zones, catalogue=facts.catalogue,
+                aggregates=facts.aggregates or 0,
                 version=self.version(facts), hosts=places.fleet.usable,
                 fullness=places.fleet.fullness())
 

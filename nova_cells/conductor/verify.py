@@ -14,6 +14,7 @@ def findings(store, tx, now: float, settings) -> collections.abc.Iterator[str]: 
     yield from deadlines(store, tx, now, settings)
     yield from capacity(store, tx)
     yield from attached(store, tx, now, settings)
+    yield from groups(store, tx)
 
 
 def allocations(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
@@ -88,3 +89,17 @@ def attached(store, tx, now: float, settings) -> collections.abc.Iterator[str]: 
         if verb.limit and now - held.began_at > limit:
             yield (f"invariant 6: errand {held.errand.uuid} has been doing {verb.name} for "
                    f"{now - held.began_at:.0f} s")
+
+
+def groups(store, tx) -> collections.abc.Iterator[str]:  # noqa: ANN001
+    """7. Group claims are exactly what membership says: a member claims each host on which it holds
+    resources, and nobody else claims any."""
+    holders, claims = store.resources.holders(tx), store.groups.members(tx)
+    for uuid, request in store.servers.requests(tx):
+        expected = holders.get(uuid, set()) if request.group is not None else set()
+        where = claims.pop(uuid, set())
+        if where != expected:
+            yield (f"invariant 7: server {uuid} is a member of its group on {sorted(where)} and "
+                   f"holds resources of {sorted(expected)}")
+    for uuid in sorted(claims):
+        yield f"invariant 7: {uuid} is a member of a group and is no server"

@@ -5,7 +5,7 @@ apart in ``Secrets``: sealed where the request comes in, opened on the host that
 and nowhere between, neither on a bus nor in a database.
 """
 
-from nova_cells.domain import errands
+from nova_cells.domain import errands, groups
 from nova_cells.domain import server as model
 
 
@@ -24,6 +24,7 @@ class BootRequest(model.Value, kw_only=True):
     forced_host: str | None = None           # an admin's az:host
     avoid_hosts: tuple[tuple[str, str], ...] = ()   # (cell uuid, host) of different_host
     only_hosts: tuple[tuple[str, str], ...] = ()    # (cell uuid, host) of same_host
+    group: groups.Group | None = None        # whose policy it keeps
     networks: str = "none"                   # "none" or "auto" until there is a network room
     attached: tuple[errands.Errand, ...] = ()    # to be attached: the cell gives each its uuid
     retries: int = 3                         # hosts of a cell to try

@@ -9,6 +9,7 @@ import typing
 
 import msgspec
 
+from nova_cells.domain import aggregates as grouping
 from nova_cells.domain import boot, consoles, errands, errors
 from nova_cells.domain import diagnostics as diagnosing
 from nova_cells.domain import server as model
@@ -182,6 +183,14 @@ class Catalogue(Message, kw_only=True):
 
     version: int
     flavors: tuple[model.Flavor, ...]
+
+
+class Aggregates(Message, kw_only=True):
+    """The host aggregates that have hosts of the child, with their version.  The zone of each of
+    its hosts follows from them."""
+
+    version: int
+    aggregates: tuple[grouping.Aggregate, ...] = ()
 
 
 class ReadDigests(Message, kw_only=True):

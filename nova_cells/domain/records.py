@@ -44,6 +44,7 @@ class SlotsRecord(model.Value, kw_only=True):
     slots: dict[str, int]                # shape -> servers
     zones: dict[str, dict[str, int]] = {}    # availability zone -> shape -> servers
     catalogue: int = 0                   # version of the flavor catalogue that was counted
+    aggregates: int = 0                  # version of the host aggregates that zones follow
     hosts: int = 0                       # hosts up and enabled
     fullness: float = 0.0                # 0 empty, 1 full: the fullest class over all hosts
 

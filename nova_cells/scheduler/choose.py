@@ -4,7 +4,7 @@ import collections.abc
 
 import msgspec
 
-from nova_cells.domain import errors
+from nova_cells.domain import errors, groups
 from nova_cells.scheduler import pack
 
 
@@ -21,6 +21,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     only: frozenset[str] = frozenset()       # places by key; empty: any
     tried: frozenset[str] = frozenset()
     capability: str = "boot"
+    group: groups.Group | None = None        # for who claims; no filter looks at it
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,6 +136,8 @@ class Child:
         self.calls.append(message)
         if self.down:
             raise errors.CellDown("the cell does not answer")
+        if isinstance(message, commands.Aggregates):
+            return commands.Done()
         if isinstance(message, commands.HostCommand):
             return self._host(message)
         if isinstance(message, commands.Question) and not isinstance(message,

@@ -21,10 +21,13 @@ class Base(desk.Desk):
                 self.view.cells.heard(tx, cell, now - age)
             self.view.cells.silent(tx, DOWN, now - 600)
             self.host(tx, UP, 1, "one")
-            self.host(tx, UP, 2, "two", disabled=True, disabled_reason="dust",
-                      availability_zone="attic")
+            self.host(tx, UP, 2, "two", disabled=True, disabled_reason="dust")
             self.host(tx, DOWN, 3, "one")
-            self.host(tx, DOWN, 4, "four", availability_zone="cellar")
+            self.host(tx, DOWN, 4, "four")
+            for number, zone in ((2, "attic"), (4, "cellar")):
+                made = self.view.aggregates.create(tx, self.new_uuid(), zone, now)
+                self.view.aggregates.set_metadata(tx, made, {"availability_zone": zone}, now)
+                self.view.aggregates.add_host(tx, made, f"{HOST}{number}", now)
             self.view.records.keep_slots(tx, UP, records.SlotsRecord(
                 cell=UP, version=1, slots={"VCPU=1": 5}, hosts=1, fullness=0.25), 1)
 

@@ -9,7 +9,7 @@ from nova_cells.conductor import verify
 from nova_cells.db.cell import servers as cell_servers
 from nova_cells.db.view import servers as view_servers
 from nova_cells.db.view import tables
-from nova_cells.domain import lifecycle, records
+from nova_cells.domain import groups, lifecycle, records
 from tests.simulation import cluster as clusters
 
 
@@ -41,6 +41,25 @@ def _findings(cluster, reset):  # noqa: ANN001, ANN202
     yield from _ownership(rows, owned)
     yield from _guests(cluster, owned, reset)
     yield from _quota(cluster, rows, reservations)
+
+
+def check_groups(cluster, known) -> None:  # noqa: ANN001
+    """Strict policies are kept over all cells (law T7)."""
+    by_uuid = {group.uuid: group for group in known}
+    placed: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+    with cluster.view.read() as tx:
+        members = cluster.view.groups.members(tx, list(by_uuid))
+        for group, servers in members.items():
+            for server in servers:
+                row = cluster.view.servers.row(tx, server)
+                if row.placed and row.host:
+                    placed[group][row.cell, row.host] += 1
+    for uuid, hosts in placed.items():
+        group = by_uuid[uuid]
+        if group.policy == groups.ANTI_AFFINITY:
+            assert max(hosts.values()) <= group.max_per_host, (cluster.seed, group, hosts)
+        if group.policy == groups.AFFINITY:
+            assert len(hosts) == 1, (cluster.seed, group, hosts)
 
 
 def _ownership(rows, owned):  # noqa: ANN001, ANN202

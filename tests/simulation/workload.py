@@ -5,7 +5,7 @@
 import random
 
 from nova_cells.api import orders
-from nova_cells.domain import boot, commands
+from nova_cells.domain import boot, commands, groups
 from nova_cells.domain import server as model
 from tests.simulation import cluster as clusters
 from tests.simulation import invariants, monitor
@@ -15,6 +15,7 @@ FLAVORS = [model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=n * 512, disk_g
 VERBS = ("stop", "start", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume")
 PAUSES = (0.0, 0.0, 0.05, 0.05, 0.5, 5.0, 30.0)
 PROJECTS = ("p", "q")
+GROUPED = 0.3                    # of the boots into a server group
 
 
 class Run:
@@ -29,9 +30,20 @@ class Run:
         self.image = self.cluster.images.list()[0]
         self.servers: list[str] = []
         self.reset: set[str] = set()     # the operator's word about them may be wrong
+        self.restored = False            # nor does an old copy know of who was in a group
+        self._luck = random.Random(seed * 104729 + 7)        # of groups alone: old seeds stay
         with self.cluster.view.write() as tx:
             for flavor in FLAVORS:
                 self.cluster.view.flavors.create(tx, flavor, self.cluster.now)
+            self.groups = [self._group(tx, policy, most) for policy, most in (
+                *((policy, 1) for policy in groups.POLICIES), (groups.ANTI_AFFINITY, 2))]
+
+    def _group(self, tx, policy: str, most: int) -> groups.Group:  # noqa: ANN001
+        uuid = self.cluster.ids.uuid()
+        self.cluster.view.groups.create(tx, {
+            "uuid": uuid, "project_id": "p", "user_id": "u", "name": policy, "policy": policy,
+            "max_per_host": most, "created_at": self.cluster.now})
+        return groups.Group(uuid=uuid, policy=policy, max_per_host=most)
 
     def go(self) -> None:
         """All of it, to rest, and checked."""
@@ -44,6 +56,8 @@ class Run:
             self.restore()
         c.settle()
         invariants.check(c, self.reset)
+        if not self.restored:
+            invariants.check_groups(c, self.groups)
 
     def _turn(self) -> None:
         roll = self.rng.random()
@@ -69,8 +83,11 @@ class Run:
             config_drive=rng.random() < 0.5) for n in range(count))
         secrets = boot.Secrets(user_data="IyEvYmluL3No", admin_password="canary")
         self.servers += self.cluster.users.boot(orders.Asked(
-            records=records, request=boot.BootRequest(), secrets=secrets,
+            records=records, request=boot.BootRequest(group=self._some_group()), secrets=secrets,
             origin=self._origin(project), minimum=rng.choice((1, count))))
+
+    def _some_group(self) -> groups.Group | None:
+        return self._luck.choice(self.groups) if self._luck.random() < GROUPED else None
 
     def _origin(self, project: str = "p") -> commands.Origin:
         return commands.Origin(request_id="req", user_id="u", project_id=project)
@@ -139,6 +156,7 @@ class Run:
             rng.choice((self.boot, self.act, self.burst))()
             c.run(rng.choice((0.5, 5.0, 30.0)))
         c.say("RESTORE", cell)
+        self.restored = True
         _load(store, copy)
         self.monitor.forget(cell)
         for node in c.nodes:

@@ -10,6 +10,7 @@ import typing
 from nova_cells.db import again, engine
 from nova_cells.db.cell import (
     errands,
+    groups,
     hosts,
     identity,
     migrations,
@@ -31,7 +32,8 @@ class CellStore(engine.Database):
         self.migrations = migrations.Migrations(self.outbox)
         self.errands = errands.Errands()
         self.hosts = hosts.Hosts(self.outbox)
-        self.resources = resources.Resources()
+        self.groups = groups.Groups()
+        self.resources = resources.Resources(self.groups)
         self.facts = identity.Facts(self.outbox)
 
     def create_tables(self) -> None:

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from nova_cells.db import engine
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
+from nova_cells.domain import aggregates as grouping
 from nova_cells.domain import server as model
 
 t = tables.identity
+_aggregates = msgspec.msgpack.Decoder(tuple[grouping.Aggregate, ...])
 _flavors = msgspec.msgpack.Decoder(tuple[model.Flavor, ...])
 
 
@@ -31,12 +33,14 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     lift: int = 0
     slots: int = 0
     catalogue: int = 0
+    aggregates: int | None = None
 
 
 _ROW = sa.select(*(t.c[name] for name in Identity.__struct_fields__))
 _BUMP = sa.update(t).values(slots=t.c.slots + sa.bindparam("by"))
 _SLOTS = sa.select(t.c.uuid, t.c.slots)
 _FLAVORS = sa.select(t.c.flavors)
+_AGGREGATES = sa.select(t.c.host_aggregates)
 
 
 class Facts:
@@ -99,3 +103,15 @@ class Facts:
         """The flavors whose joint slots are counted."""
         data = tx.execute(_FLAVORS).scalar()
         return _flavors.decode(data) if data else ()
+
+    def regroup(self, tx: sa.Connection, version: int,
+                aggregates: tuple[grouping.Aggregate, ...], now: float) -> None:
+        """Other host aggregates."""
+        tx.execute(sa.update(t).values(aggregates=version,
+                                       host_aggregates=msgspec.msgpack.encode(aggregates)))
+        self.bump_slots(tx, now)
+
+    def aggregates(self, tx: sa.Connection) -> tuple[grouping.Aggregate, ...]:
+        """The host aggregates, as far as they have hosts here."""
+        data = tx.execute(_AGGREGATES).scalar()
+        return _aggregates.decode(data) if data else ()

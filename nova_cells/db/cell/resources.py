@@ -7,6 +7,7 @@ generation, and removed in the one that releases it: leaking is impossible, not 
 import sqlalchemy as sa
 
 from nova_cells.db import engine
+from nova_cells.db.cell import groups as grouping
 from nova_cells.db.cell import tables
 from nova_cells.domain import errors, migration
 from nova_cells.domain import resources as model
@@ -48,7 +49,11 @@ class Usage:
 
 
 class Resources:
-    """The resources of the cell."""
+    """The resources of the cell.  Who gives back what it holds leaves its place in its server group
+    with it."""
+
+    def __init__(self, groups: grouping.Groups | None = None) -> None:
+        self._groups = groups or grouping.Groups()
 
     def put(self, tx: sa.Connection, provider: model.Provider) -> bool:
         """A provider with its inventory.  True if anything changed; then its generation moved."""
@@ -114,6 +119,10 @@ class Resources:
 
     def release(self, tx: sa.Connection, server: str, role: str | None = None) -> bool:
         """Give back what a server holds.  True if it held anything."""
+        self._groups.leave(tx, server, role)
+        return self._release(tx, server, role)
+
+    def _release(self, tx: sa.Connection, server: str, role: str | None) -> bool:
         mine = a.c.server == server
         if role is not None:
             mine &= a.c.role == role
@@ -126,7 +135,8 @@ class Resources:
 
     def land(self, tx: sa.Connection, server: str) -> None:
         """A move is over: what the server holds where it went is what it holds, no more."""
-        self.release(tx, server, migration.HERE)
+        self._groups.land(tx, server)            # before what it leaves is released
+        self._release(tx, server, migration.HERE)
         tx.execute(sa.update(a).where(a.c.server == server, a.c.role == migration.MOVE).values(
             role=migration.HERE))
 

@@ -126,6 +126,11 @@ class Servers:
         """What was asked when it was booted."""
         return _request(tx.execute(_REQUEST, {"of_uuid": uuid}).scalar_one())
 
+    def requests(self, tx: sa.Connection) -> typing.Iterator[tuple[str, boot.BootRequest]]:
+        """(uuid, what was asked when it was booted), of all that were (for checks)."""
+        for row in tx.execute(sa.select(t.c.uuid, t.c.request).where(t.c.request.is_not(None))):
+            yield row.uuid, _request(row.request)
+
     def secrets(self, tx: sa.Connection, uuid: str) -> boot.Sealed:
         """What the guest needs in secret; only the user data once it has run."""
         row = tx.execute(_SECRETS, {"of_uuid": uuid}).one()

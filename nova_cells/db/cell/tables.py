@@ -27,7 +27,9 @@ identity = sa.Table(
     sa.Column("lift", sa.Integer, nullable=False),       # how often versions were lifted
     sa.Column("slots", sa.BigInteger, nullable=False),   # version of the slots record
     sa.Column("catalogue", sa.Integer, nullable=False),  # version of the flavors below
-    sa.Column("flavors", Blob), **_MYSQL)
+    sa.Column("flavors", Blob),
+    sa.Column("aggregates", sa.BigInteger),              # version of those below; null: 0
+    sa.Column("host_aggregates", Blob), **_MYSQL)
 
 servers = sa.Table(
     "servers", metadata,
@@ -143,6 +145,21 @@ allocations = sa.Table(
     sa.Column("resource_class", sa.String(255), primary_key=True),
     sa.Column("used", sa.BigInteger, nullable=False),
     sa.Index("ix_allocations_provider", "provider", "resource_class", "used"), **_MYSQL)
+
+group_claims = sa.Table(
+    "group_claims", metadata,                    # who of a server group is where (law T7)
+    sa.Column("server", Uuid, primary_key=True),
+    sa.Column("role", sa.String(16), primary_key=True),  # as of its allocations
+    sa.Column("server_group", Uuid, nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("slot", sa.Integer),               # of a strict anti-affinity; null: any number
+    sa.UniqueConstraint("server_group", "host", "slot"), **_MYSQL)
+
+group_pins = sa.Table(
+    "group_pins", metadata,                      # the one host of a strict affinity
+    sa.Column("server_group", Uuid, primary_key=True),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("turn", sa.BigInteger, nullable=False), **_MYSQL)  # moves with every member
 
 outbox = sa.Table(
     "outbox", metadata,                          # what must still go up: one row per record

@@ -10,8 +10,10 @@ import typing
 from nova_cells import seal as sealing
 from nova_cells.db import engine
 from nova_cells.db.view import (
+    aggregates,
     cells,
     flavors,
+    groups,
     intents,
     keypairs,
     migrations,
@@ -40,8 +42,10 @@ class View(engine.Database):
         self.records = records.Records()
         self.migrations = migrations.Migrations()
         self.orders = orders.Orders()
+        self.groups = groups.Groups()
+        self.aggregates = aggregates.Aggregates()
         self.placing = placing.Placing(self.servers, self.offers, self.intents, self.cells,
-                                       self.records)
+                                       self.records, self.groups, self.aggregates)
         self.quota = quota.Quota(quota_defaults or {})
         self.flavors = flavors.Flavors()
         self.keypairs = keypairs.KeyPairs()

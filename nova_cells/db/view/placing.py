@@ -8,6 +8,7 @@ the pure scheduler; never by a clock.
 import msgspec
 import sqlalchemy as sa
 
+from nova_cells.db.view import groups as grouping
 from nova_cells.db.view import offers as offering
 from nova_cells.domain import address, boot, commands, effects, errors, lifecycle, resources
 from nova_cells.domain import server as model
@@ -19,9 +20,11 @@ NO_VALID_HOST = 500              # the code of the fault that users read (api-re
 class Placing:
     """Where servers go, at the top."""
 
-    def __init__(self, servers, offers, intents, cells, records) -> None:  # noqa: ANN001
+    def __init__(self, servers, offers, intents, cells, records, groups,  # noqa: ANN001
+                 aggregates) -> None:
         self.servers, self.offers, self.intents = servers, offers, intents
-        self.cells, self.records = cells, records
+        self.cells, self.records, self.groups = cells, records, groups
+        self.aggregates = aggregates
 
     # -- choosing ---------------------------------------------------------------------------
 
@@ -34,32 +37,52 @@ class Placing:
         for _id, cell, record in self.records.hosts(tx) if named else ():
             hosts.setdefault(cell, set()).add(record.name)
         places = []
+        zoned = self._zones(tx, slots) if zone else {}
         for cell in self.cells.all(tx):
             record = slots.get(cell.uuid)
             counted = None
-            if record is not None:
+            if record is not None and cell.uuid not in zoned:
                 by_shape = record.zones.get(zone, {}) if zone else record.slots
                 counted = by_shape.get(shape)
             if counted is not None:
                 counted = max(0, counted - debits.get((cell.uuid, shape), 0))
             places.append(choose.Place(
                 key=cell.uuid, up=cell.up and cell.halted is None, enabled=cell.enabled,
-                zones=frozenset(record.zones) if record else frozenset({"nova"}),
+                zones=frozenset(zoned.get(cell.uuid) or (record.zones if record else {"nova"})),
                 hosts=frozenset(hosts.get(cell.uuid, ())), slots=counted,
                 fullness=record.fullness if record else 0.0))
         return places
 
+    def _zones(self, tx: sa.Connection, slots: dict) -> dict[str, set[str]]:
+        """cell -> its zones, of the cells that have not counted by the aggregates as they are."""
+        version = self.aggregates.version(tx)
+        behind = {cell for cell, record in slots.items() if record.aggregates != version}
+        return {cell: zones for cell, zones in self.aggregates.zones_by_cell(tx).items()
+                if cell in behind} if behind else {}
+
     def choose_cell(self, tx: sa.Connection, server: model.Server, request: boot.BootRequest,
                     tried: tuple[str, ...]) -> str:
-        """The best cell.  Raises ``NoPlace`` in words."""
-        asked, places = self._asked(server, request, tried), self._places(tx, server, request)
-        return choose.choose(asked, places, choose.CELL_FILTERS, choose.more_slots)[0].key
+        """The best cell; that of its group, if that is in one.  Raises ``NoPlace`` in words."""
+        pin = self.groups.pin_of(tx, request.group, server.uuid)
+        asked, places = self._asked(server, request, tried, pin), self._places(tx, server, request)
+        near = self.groups.near(tx, request.group)
+        liked = [place for place in places if place.key in near and place.slots]
+        try:
+            cell = choose.choose(asked, liked, choose.CELL_FILTERS, choose.more_slots)[0].key
+        except errors.NoPlace:
+            cell = choose.choose(asked, places, choose.CELL_FILTERS, choose.more_slots)[0].key
+        if pin is not None:
+            self.groups.pin(tx, pin, cell)
+        return cell
 
-    def _asked(self, server: model.Server, request: boot.BootRequest,
-               tried: tuple[str, ...]) -> choose.Request:
+    def _asked(self, server: model.Server, request: boot.BootRequest, tried: tuple[str, ...],
+               pin: grouping.Pin | None) -> choose.Request:
+        only = frozenset(cell for cell, _host in request.only_hosts)
+        if pin is not None and pin.cell is not None:     # "" is no cell: hints contradict it
+            only = frozenset({pin.cell} if not only or pin.cell in only else {""})
         return choose.Request(
             amounts=resources.amounts(server.flavor), shape=resources.shape(server.flavor),
-            only=frozenset(cell for cell, _host in request.only_hosts),
+            only=only,
             zone=server.pinned_availability_zone, forced=request.forced_host,
             tried=frozenset(tried))
 
@@ -74,7 +97,8 @@ class Placing:
         places = [msgspec.structs.replace(place, up=True)
                   for place in self._places(tx, server, request) if not place.up]
         try:
-            choose.choose(self._asked(server, request, ()), places, choose.CELL_FILTERS,
+            pin = self.groups.pin_of(tx, request.group, server.uuid)
+            choose.choose(self._asked(server, request, (), pin), places, choose.CELL_FILTERS,
                           choose.more_slots)
         except errors.NoPlace:
             return False
@@ -96,10 +120,14 @@ class Placing:
                                       "again later") from None
             server = self._nowhere(server, problem.message, now)
             self.servers.insert(tx, server, now, sealed=sealed)
+            if request.group is not None:
+                self.groups.join(tx, request.group.uuid, server.uuid)
             self.records.add_action(tx, self._action(server, origin, op, now,
                                                      failed=problem.message))
             return server, []
         self.servers.insert(tx, server, now, sealed=sealed)
+        if request.group is not None:
+            self.groups.join(tx, request.group.uuid, server.uuid)
         self.records.add_action(tx, self._action(server, origin, op, now))
         offer = offering.Offer(
             server=server.uuid, epoch=server.epoch, cell=cell, op=op, origin=origin,

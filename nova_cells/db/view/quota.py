@@ -15,7 +15,7 @@ import typing
 import sqlalchemy as sa
 
 from nova_cells.db import upsert
-from nova_cells.db.view import tables
+from nova_cells.db.view import groups, tables
 from nova_cells.domain import errors
 
 UNLIMITED = -1
@@ -63,6 +63,7 @@ class Quota:
     def __init__(self, defaults: collections.abc.Mapping[str, int]) -> None:
         self.defaults = {name: int(defaults.get(option, UNLIMITED)) if option else UNLIMITED
                          for name, option in RESOURCES.items()}
+        self._groups = groups.Groups()
 
     # -- limits -----------------------------------------------------------------------------
 
@@ -113,6 +114,7 @@ class Quota:
                           for query in (_USED, _RESERVED))
         found = dict.fromkeys(RESOURCES, Usage(0))
         found.update({name: Usage(used[n], reserved[n]) for n, name in enumerate(COUNTED)})
+        found["server_groups"] = Usage(self._groups.count(tx, project, user))
         if user:
             found["key_pairs"] = Usage(self.key_pairs(tx, user))
         return found

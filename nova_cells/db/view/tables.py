@@ -259,8 +259,47 @@ keypairs = sa.Table(
     sa.Column("created_at", Time, nullable=False),
     sa.UniqueConstraint("user_id", "name"), **_MYSQL)
 
+server_groups = sa.Table(
+    "server_groups", metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("project_id", sa.String(255), nullable=False),
+    sa.Column("user_id", sa.String(255), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("policy", sa.String(32), nullable=False),
+    sa.Column("max_per_host", sa.Integer),               # null: nobody said
+    sa.Column("cell", Uuid),                             # of a strict affinity: where it is
+    sa.Column("turn", sa.BigInteger, nullable=False),    # moves with every member that joins
+    sa.Column("created_at", Time, nullable=False),
+    sa.Index("ix_server_groups_project_id", "project_id"), **_MYSQL)
+
+server_group_members = sa.Table(
+    "server_group_members", metadata,            # a server that is deleted is no member any more
+    sa.Column("server", Uuid, primary_key=True),
+    sa.Column("server_group", Uuid, nullable=False),
+    sa.Index("ix_server_group_members_server_group", "server_group"), **_MYSQL)
+
+aggregates = sa.Table(
+    "aggregates", metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("uuid", Uuid, nullable=False, unique=True),
+    sa.Column("name", sa.String(255), nullable=False, unique=True),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time), **_MYSQL)
+
+aggregate_metadata = sa.Table(
+    "aggregate_metadata", metadata,
+    sa.Column("aggregate", sa.ForeignKey("aggregates.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("value", sa.String(255), nullable=False), **_MYSQL)
+
+aggregate_hosts = sa.Table(
+    "aggregate_hosts", metadata,                 # of a host that is forgotten: not shown any more
+    sa.Column("aggregate", sa.ForeignKey("aggregates.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("host", Uuid, primary_key=True), **_MYSQL)
+
 counters = sa.Table(
-    "counters", metadata,                        # "catalogue": moves with every flavor change
+    "counters", metadata,                        # "catalogue", "aggregates": with every change
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False), **_MYSQL)
 

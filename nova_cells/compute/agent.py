@@ -19,7 +19,7 @@ from nova_cells.compute import answers, errands, flow, rooms, verbs, work
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, effects, errors, tasks
 from nova_cells.metrics import instruments
-from nova_cells.virt import protocol
+from nova_cells.virt import identity, protocol
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Agent:
         #: Sends a cast at once, while a task goes on; set by who runs the agent.
         self.send: collections.abc.Callable[[effects.Cast], None] = lambda cast: None
         self._life = ids.uuid() if ids is not None else str(uuids.uuid4())
+        self._address = identity.own_address()
         self._uuid = ""                          # the host's, once it was said
         self.refused: str | None = None          # why the cell does not take this host, if so
         self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests, "events": 1.0}
@@ -152,7 +153,8 @@ class Agent:
             host=self.host, uuid=facts.uuid, node=facts.hostname, starting=starting,
             hypervisor_type=facts.hypervisor_type, hypervisor_version=facts.hypervisor_version,
             capabilities=tuple(sorted(self.driver.capabilities)), inventory=facts.inventory,
-            traits=facts.traits, life=self._life))
+            traits=facts.traits, life=self._life, address=self._address,
+            cpu_info=facts.cpu_info))
 
     def _guests(self) -> effects.Cast:
         with self._guard:

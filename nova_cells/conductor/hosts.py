@@ -89,7 +89,8 @@ class Hosts:
         facts = dict(
             up=True, hypervisor_type=message.hypervisor_type, life=message.life,
             hypervisor_version=message.hypervisor_version, hypervisor_hostname=message.node,
-            capabilities=message.capabilities,
+            capabilities=message.capabilities, address=message.address,
+            cpu_info=message.cpu_info,
             totals={name: item.total for name, item in message.inventory.items()})
         if known is None or known.deleted:
             fresh = records.HostRecord(uuid=message.uuid, name=message.host, started_at=now,

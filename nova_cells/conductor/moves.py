@@ -76,7 +76,7 @@ class Moves:
                       if capability and capability not in place.capabilities}
         asked = servers.replace(asked, avoid=asked.avoid | avoid | unable)
         try:
-            return asked, self._c.placing.choose(tx, server.uuid, asked, now)
+            return asked, self._c.placing.best(tx, server.uuid, asked, now)
         finally:
             self._c.places.settle(server.uuid)
 

@@ -99,7 +99,7 @@ class Placing:
         except errors.NoPlace as problem:
             return [], problem.message
 
-    def choose(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
+    def best(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
                now: float) -> list[selection.Proposal]:
         """Proposals of this process, best first, inside a transaction that changed no provider."""
         return self._first(self._library.choose, server,
@@ -258,7 +258,7 @@ class Placing:
         self._c.places.refresh(tx, now)          # before this transaction changes anything
         self._store.resources.release(tx, server.uuid)
         try:
-            proposals = self.choose(tx, server.uuid, asked, now)
+            proposals = self.best(tx, server.uuid, asked, now)
         except errors.NoPlace:
             return None
         finally:

@@ -102,6 +102,8 @@ class Hello(commands.Message, kw_only=True):
     inventory: dict[str, resources.Inventory] = {}
     traits: tuple[str, ...] = ()
     life: str = ""                       # of this agent: another with each start
+    address: str = ""
+    cpu_info: str = ""                   # JSON text
 
 
 class Goodbye(commands.Message, kw_only=True):

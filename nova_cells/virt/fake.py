@@ -38,6 +38,9 @@ RUNNING, PAUSED, SHUTDOWN = lifecycle.RUNNING, lifecycle.PAUSED, lifecycle.SHUTD
 LOG_LIMIT = 16 * 1024                    # characters of console kept per guest
 Tell = collections.abc.Callable[[tasks.GuestSeen], None]
 
+CPU_INFO = ('{"arch": "x86_64", "model": "none", "vendor": "fake", "features": [], '
+            '"topology": {"sockets": 1, "cores": 1, "threads": 1}}')
+
 
 class Guest(msgspec.Struct, omit_defaults=True):
     """All that a fake host knows of one guest; blank when nothing of it exists."""
@@ -124,7 +127,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes):
         with self._failing("facts"):
             return protocol.HostFacts(
                 uuid=self._uuid, hostname=self._settings.host, hypervisor_type="fake",
-                hypervisor_version=1000000, inventory=dict(self._inventory))
+                hypervisor_version=1000000, inventory=dict(self._inventory), cpu_info=CPU_INFO)
 
     def guests(self) -> list[tasks.GuestSeen]:
         """Every guest of which anything exists, a lone disk included."""

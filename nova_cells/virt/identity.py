@@ -5,6 +5,7 @@ and never gives a host a new uuid while the old one can be read.
 """
 
 import os
+import socket
 import uuid as uuids
 
 from nova_cells.domain import errors
@@ -31,6 +32,16 @@ def host_uuid(directory: str | None, cell: str, host: str) -> str:
         return str(uuids.UUID(words[0]))
     except (ValueError, IndexError):
         raise errors.Invalid(f"{path} holds no uuid: restore it, or remove it to make a new host")
+
+
+def own_address() -> str:
+    """The address by which this machine leaves its network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))      # of the documentation's network: nobody is there
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
 
 
 def _write(path: str, text: str) -> None:

@@ -25,6 +25,7 @@ class HostFacts(model.Value, kw_only=True):
     hypervisor_version: int
     inventory: dict[str, resources.Inventory]
     traits: tuple[str, ...] = ()
+    cpu_info: str = ""                   # JSON text: arch, model, vendor, topology, features
 
 
 class GuestSpec(model.Value, kw_only=True):

@@ -2,7 +2,7 @@
 
 """Tempest's response schemas as an oracle: strict, so one key too many fails.
 
-Used where Tempest is installed (NOVA_CELLS_TEMPEST or /opt/tempest); elsewhere the checks pass
+Used where Tempest is installed (NOVA_CELLS_TEMPEST names its environment); elsewhere the checks pass
 over.
 """
 
@@ -14,13 +14,13 @@ import sys
 
 import jsonschema
 
-ROOT = os.environ.get("NOVA_CELLS_TEMPEST", "/opt/tempest")
+ROOT = os.environ.get("NOVA_CELLS_TEMPEST", "")
 
 
 def _package() -> bool:
     """Whether the schemas can be imported."""
-    for path in (ROOT, *glob.glob(f"{ROOT}/lib/python*/site-packages")):
-        if os.path.isdir(os.path.join(path, "tempest", "lib", "api_schema")):
+    for path in (*sys.path, ROOT, *glob.glob(f"{ROOT}/lib/python*/site-packages")):
+        if path and os.path.isdir(os.path.join(path, "tempest", "lib", "api_schema")):
             if path not in sys.path:
                 sys.path.append(path)
             return True

@@ -108,14 +108,12 @@ class Create(base.RestCase):
         self.assertEqual(400, answer.status)
         self.assertIn("disk is too small", answer.message)
 
-    def test_volumes_and_groups_are_refused_clearly(self):
+    def test_volumes_are_refused_clearly(self):
         root = {"source_type": "image", "destination_type": "local", "boot_index": 0,
                 "uuid": IMAGE, "delete_on_termination": True}
         self.assertEqual(202, self.post(block_device_mapping_v2=[root]).status)
         answer = self.post(block_device_mapping_v2=[{**root, "destination_type": "volume"}])
         self.assertEqual((501, True), (answer.status, "volumes" in answer.message))
-        answer = self.post(hints={"group": "5f8a1c5e-0000-4000-8000-00000000dead"})
-        self.assertEqual((501, True), (answer.status, "server_groups" in answer.message))
 
     def test_networks_from_2_37(self):
         for networks, status in (("none", 202), ("auto", 202), ([], 202), ("all", 400)):

@@ -24,6 +24,7 @@ from nova_cells.db.view import (
     records,
     servers,
     tables,
+    usage,
 )
 
 
@@ -48,6 +49,7 @@ class View(engine.Database):
                                        self.records, self.groups, self.aggregates)
         self.quota = quota.Quota(quota_defaults or {})
         self.flavors = flavors.Flavors()
+        self.usage = usage.Usage()
         self.keypairs = keypairs.KeyPairs()
 
     def create_tables(self) -> None:

@@ -2,8 +2,8 @@
 
 """Tempest's response schemas as an oracle: strict, so one key too many fails.
 
-Used where Tempest is installed (NOVA_CELLS_TEMPEST names its environment); elsewhere the checks pass
-over.
+Used where Tempest is installed (NOVA_CELLS_TEMPEST names its environment); elsewhere the checks
+pass over.
 """
 
 import glob

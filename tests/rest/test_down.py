@@ -9,7 +9,8 @@ BODIES = {"reboot": {"type": "SOFT"}, "os-getConsoleOutput": {},
           "os-getVNCConsole": {"type": "novnc"}, "os-getSerialConsole": {"type": "serial"},
           "os-getSPICEConsole": {"type": "spice-html5"},
           "os-resetState": {"state": "active"}}
-WHOLE = {"metadata:create": {"metadata": {"a": "b"}}, "metadata:update": {"meta": {"key": "x"}},
+WHOLE = {"hosts:update": {"status": "enable"}, "metadata:create": {"metadata": {"a": "b"}},
+         "metadata:update": {"meta": {"key": "x"}},
          "remote-consoles:create": {"remote_console": {"protocol": "vnc", "type": "novnc"}},
          "tags:update_all": {"tags": ["a"]}, "tags:update": None,
          "metadata:update_all": {"metadata": {"a": "b"}},
@@ -72,6 +73,10 @@ class Down(base.RestCase):
             path = path.replace("{id}", uuid)
         elif action.path.startswith("/os-services/{id}"):
             path = path.replace("{id}", "enable" if action.key == "services:order" else HOST)
+        elif action.key == "hosts:update":
+            path = path.replace("{id}", "node-1")
+        elif action.path.startswith("/os-instance_usage_audit_log"):
+            path = path.replace("{id}", "2024-01-15%2010:00:00")
         elif action.path.startswith("/nova-cells"):
             path = path.replace("{id}", "cell1")
         for name in ("{id}", "{request_id}", "{alias}", "{share}", "{token}"):

@@ -26,11 +26,13 @@ _STAY = sa.update(p).where(p.c.server_group == _group, p.c.host == _host).values
 _TURN = sa.update(p).where(p.c.server_group == _group).values(turn=p.c.turn + 1)
 _UNPIN = sa.delete(p).where(p.c.server_group == _group, ~sa.exists().where(
     c.c.server_group == p.c.server_group))
-# Its only member left went back to where it came from.
+# Its only member went back to where it came from.
 _RETURN = sa.update(p).where(p.c.server_group == _group, ~sa.exists().where(
     c.c.server_group == p.c.server_group, c.c.host == p.c.host)).values(
-        host=sa.select(sa.func.min(c.c.host)).where(c.c.server_group == _group).scalar_subquery())
-_MINE = sa.select(c.c.server_group, c.c.role, c.c.host).where(c.c.server == sa.bindparam("of_server"))
+        host=sa.select(sa.func.min(c.c.host)).where(
+            c.c.server_group == _group).scalar_subquery())
+_MINE = sa.select(c.c.server_group, c.c.role, c.c.host).where(
+    c.c.server == sa.bindparam("of_server"))
 
 
 class Groups:

@@ -16,6 +16,7 @@ from nova_cells.compute import answers, journal, rooms
 from nova_cells.conf import consoles as console_options
 from nova_cells.conf import services as service_options
 from nova_cells.conf import standalone as options
+from nova_cells.network import loader as networks
 from nova_cells.virt import loader
 
 
@@ -29,6 +30,7 @@ class Hosting:
 
     def __init__(self, conf, bus: cellbus.CellBus, images, ids) -> None:
         self._conf, self._bus, self._images, self._ids = conf, bus, images, ids
+        self._rooms = rooms.Rooms(images=images, network=networks.load(conf))
         self._undo = contextlib.ExitStack()
 
     def start(self, host: str, alone: bool = False) -> None:
@@ -49,7 +51,7 @@ class Hosting:
             agent = agents.Agent(driver, kept, self._bus.uuid, host, self._ids,
                                  service_options.fill(agents.Settings, self._conf.compute),
                                  seal.Seal.at(options.secrets_key(self._conf)),
-                                 rooms.Rooms(images=self._images), _consoles(self._conf))
+                                 self._rooms, _consoles(self._conf))
             self._bus.run(f"agent {cell}/{host}", agent, "compute", host)
             self._undo.push(undo.pop_all())
 

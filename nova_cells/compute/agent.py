@@ -18,6 +18,7 @@ from nova_cells import seal as sealing
 from nova_cells.compute import answers, errands, flow, rooms, verbs, work
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, effects, errors, tasks
+from nova_cells.domain import errands as domain_errands
 from nova_cells.metrics import instruments
 from nova_cells.virt import identity, protocol
 
@@ -254,7 +255,8 @@ class Agent:
         base = dict(server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host,
                     request_id=task.request_id)
         try:
-            facts = self._carry_out(task, entry, repeated)
+            attached: list[domain_errands.Errand] = []
+            facts = self._carry_out(task, entry, repeated, attached)
         except flow.Interrupted:
             raise
         except errors.Problem as problem:
@@ -266,11 +268,11 @@ class Agent:
             return tasks.Report(**base, result="failed", elsewhere=True,
                                 error="The hypervisor driver failed; its log says more.",
                                 details=f"{type(problem).__name__}: {problem}")
-        return tasks.Report(**base, result="done", facts=facts,
+        return tasks.Report(**base, result="done", facts=facts, attached=tuple(attached),
                             power_state=verbs.power(self.driver, task.server, task.verb))
 
     def _carry_out(self, task: tasks.Task, entry: journals.Entry,
-                   repeated: bool) -> dict[str, str]:
+                   repeated: bool, attached: list[domain_errands.Errand]) -> dict[str, str]:
         def before(name: str) -> None:
             self.step(task.server, name)
             with self._guard:
@@ -279,10 +281,11 @@ class Agent:
 
         doing = verbs.WORKS.get(task.verb)
         if doing is not None:
-            return doing(self._work(task, repeated, before))
+            return doing(self._work(task, repeated, before, attached))
         before(task.verb)
         if task.verb == "delete":
             self.driver.destroy(task.server)
+            attached += errands.let_go(self.rooms, task.attached)
             return {}
         move = verbs.MOVES.get(task.verb)
         if move is None:
@@ -297,7 +300,8 @@ class Agent:
         return {}
 
     def _work(self, task: tasks.Task, repeated: bool,
-              before: collections.abc.Callable[[str], None]) -> work.Work:
+              before: collections.abc.Callable[[str], None],
+              attached: list[domain_errands.Errand]) -> work.Work:
         def first(step: str) -> bool:
             entry = self.journal.read(task.server)
             if step in entry.steps:
@@ -312,7 +316,7 @@ class Agent:
                 result="progress", phase=phase, request_id=task.request_id)))
 
         return work.Work(
-            task=task, driver=self.driver, rooms=self.rooms, host=self.host,
+            task=task, driver=self.driver, rooms=self.rooms, host=self.host, attached=attached,
             secrets=self._seal.open_secrets(task.secrets), open=self._seal.open_secrets,
             repeated=repeated, step=before, first=first, progress=progress)
 

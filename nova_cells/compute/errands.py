@@ -13,6 +13,7 @@ import logging
 import typing
 
 from nova_cells.compute import journal as journals
+from nova_cells.compute import rooms
 from nova_cells.domain import address, effects, errands, errors, tasks
 from nova_cells.domain import server as model
 
@@ -35,6 +36,27 @@ class Work:
 #: What carries a verb out: (kind, verb) -> function of a Work that returns the errand with what
 #: was learned of it.  A room adds its rows when it is imported by ``compute.verbs``.
 WORKS: dict[tuple[str, str], Doing] = {}
+#: Kind -> what lets go of all of it that is outside of this host, guest or no guest; may be done
+#: again.  Used when a server is deleted, and after.
+RELEASES: dict[str, collections.abc.Callable[[rooms.Rooms, errands.Errand], None]] = {}
+
+
+def let_go(found: rooms.Rooms, attached: tuple[errands.Errand, ...]) -> list[errands.Errand]:
+    """Of a server whose guest is gone; those that could be let go of.  The others are asked for
+    again by the cell, of any host."""
+    done = []
+    for errand in attached:
+        release = RELEASES.get(errand.kind)
+        if release is None:
+            continue
+        try:
+            release(found, errand)
+        except errors.Problem as problem:
+            LOG.warning("server=%s errand=%s cannot be released yet: %s", errand.server,
+                        errand.uuid, problem)
+        else:
+            done.append(errand)
+    return done
 
 
 class Errands:
@@ -70,6 +92,9 @@ class Errands:
         base = dict(server=task.server, epoch=errand.epoch, ticket=errand.ticket,
                     host=self._a.host, request_id=task.request_id)
         try:
+            if errand.verb == "release" and errand.kind in RELEASES:
+                RELEASES[errand.kind](self._a.rooms, errand)
+                return tasks.ErrandReport(**base, errand=errand, result="done")
             doing = WORKS.get((errand.kind, errand.verb or ""))
             if doing is None:
                 raise errors.Unsupported(
@@ -79,7 +104,8 @@ class Errands:
                 host=self._a.host, step=lambda name: self._a.step(task.server, name)))
         except errors.Problem as problem:
             return tasks.ErrandReport(**base, errand=errand, result="failed",
-                                      error=problem.message, family=problem.family)
+                                      error=problem.message, family=problem.family,
+                                      left=bool(problem.facts.get("left")))
         except Exception as problem:     # a driver's bug must not leave an errand stuck
             LOG.exception("server=%s errand=%s verb=%s broke", task.server, errand.uuid,
                           errand.verb)

@@ -2,7 +2,7 @@
 
 import base64
 
-from nova_cells.compute import flow, work
+from nova_cells.compute import flow, ports, work
 from nova_cells.domain import boot, lifecycle, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import protocol
@@ -66,8 +66,10 @@ def boot_flow(driver: protocol.Driver) -> flow.Flow:
 
 def boot_(doing: work.Work) -> dict[str, str]:
     """Make the guest and start it."""
-    made = doing.spec()
-    doing.run(boot_flow(doing.driver), made)
+    made, nics = doing.spec(), ports.Nics(doing)
+    steps = boot_flow(doing.driver)
+    doing.run(flow.Flow(steps.name, nics.around(steps.steps)), made)
+    doing.attached.extend(nics.told())
     return {"instance_name": made.name, "root_device_name": "/dev/vda",
             "node": doing.driver.facts().hostname}
 

@@ -12,7 +12,7 @@ import dataclasses
 import typing
 
 from nova_cells.compute import flow, rooms
-from nova_cells.domain import boot, tasks
+from nova_cells.domain import boot, errands, tasks
 from nova_cells.domain import wanted as wants
 from nova_cells.virt import protocol
 
@@ -27,6 +27,7 @@ class Work:
     driver: typing.Any                   # protocol.Driver and the capabilities that it says it has
     rooms: rooms.Rooms                   # images, ports, volumes
     host: str                            # this one, by its name in the cell
+    attached: list[errands.Errand]       # to be filled: what this verb attached, as reported
     secrets: boot.Secrets                # of the boot, opened
     open: collections.abc.Callable[[boot.Sealed], boot.Secrets]     # opens what a verb has sealed
     repeated: bool                       # it was begun before, and its end is not known

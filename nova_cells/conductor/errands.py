@@ -98,6 +98,8 @@ class Errands:
             else:
                 self._fail(tx, server, held, message.error or "the host could not do it",
                            message.family, message.details, now)
+                if message.left:
+                    self._release(tx, server, held, now)
         return [effects.Wake("relay")]
 
     def _finish(self, tx, server: model.Server | None, errand: errands.Errand,  # noqa: ANN001
@@ -236,7 +238,11 @@ class Errands:
         """Its host may still do it, so what was to be attached must be let go of for certain."""
         self._fail(tx, server, held, f"{verb.name} did not finish within {verb.limit} seconds on "
                    f"its host", "cell_down", None, now)
-        if verb.failed == "gone":
+        self._release(tx, server, held, now)
+
+    def _release(self, tx, server: model.Server, held: rows.Held, now: float) -> None:  # noqa: ANN001
+        """What was to be attached, and may be there in part, is let go of for certain."""
+        if errands.VERBS[held.errand.verb].failed == "gone":
             last = self._store.errands.get(tx, held.errand.uuid).errand
             again_ = errands.begin(model.replace(held.errand, rest="new", verb=None,
                                                  version=last.version), "release", server)

@@ -84,6 +84,7 @@ class Interface(Value, kw_only=True):
     mac: str
     tag: str | None = None
     made: bool = False           # by us, for this server: it goes with it
+    groups: tuple[str, ...] = () # ids of security groups, while it is only wanted
     addresses: tuple[Address, ...] = ()
 
 

@@ -76,6 +76,7 @@ class ErrandReport(commands.Message, kw_only=True):
     result: typing.Literal["done", "failed"]
     error: str | None = None             # a sentence for the owner
     family: str = ""
+    left: bool = False                   # its way back failed too: it must be released
     details: str | None = None           # for admins
     request_id: str = ""
 

@@ -22,6 +22,7 @@ from oslo_log import log
 from nova_cells.domain import errors, lifecycle, resources, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import (
+    fake_interfaces,
     fake_telling,
     fake_volumes,
     fetch,
@@ -60,6 +61,7 @@ class Guest(msgspec.Struct, omit_defaults=True):
     told: tuple[str, str] = ("", "")     # uuid and hostname of the metadata
     on_volume: bool = False              # its root disk is a volume
     volumes: dict[str, disks.GuestDisk] = {}
+    nics: dict[str, str] = {}            # port -> mac
 
     def artefacts(self) -> list[str]:
         """What exists of it."""
@@ -67,7 +69,8 @@ class Guest(msgspec.Struct, omit_defaults=True):
                  "saved memory": self.saved, "disk": self.disk_gb is not None,
                  "config drive": self.config_drive, "console log": bool(self.console)}
         return [*(name for name, exists in there.items() if exists),
-                *(f"volume {volume}" for volume in self.volumes)]
+                *(f"volume {volume}" for volume in self.volumes),
+                *(f"interface {port}" for port in self.nics)]
 
     def seen(self) -> tasks.GuestSeen:
         """As the protocol shows it."""
@@ -87,12 +90,12 @@ class Guest(msgspec.Struct, omit_defaults=True):
                  f"{hostname} login:")
 
 
-class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes):
+class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces.FakeInterfaces):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
                               "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
-                              "volumes", "assisted_snapshots"})
+                              "volumes", "assisted_snapshots", "interfaces"})
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
         self._settings, self._images = settings, images
@@ -216,13 +219,14 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes):
         with self._changing("undefine", uuid) as guest:
             guest.power, guest.saved = SHUTDOWN, False
             guest.defined, guest.vcpus, guest.memory_mb, guest.console = False, 0, 0, ""
+            guest.nics = {}
 
     def destroy(self, uuid: str) -> None:
         """Nothing is left."""
         with self._changing("destroy", uuid) as guest:
             guest.power, guest.saved, guest.defined = SHUTDOWN, False, False
             guest.disk_gb, guest.config_drive, guest.console = None, False, ""
-            guest.vcpus, guest.memory_mb, guest.volumes = 0, 0, {}
+            guest.vcpus, guest.memory_mb, guest.volumes, guest.nics = 0, 0, {}, {}
             self.deaf.discard(uuid)
 
     def leftovers(self, uuid: str) -> list[str]:

@@ -134,6 +134,13 @@ class Errands(CellTest):
         self.assertEqual(("gone", "no more addresses", "over_limit"),
                          (answer.errand.rest, answer.errand.fault, answer.errand.family))
 
+    def test_what_its_way_back_left_is_released(self):
+        errand, done = self.run_()
+        self.told(errand_tasks(done)[0], result="failed", error="no", left=True)
+        self.assertEqual(("release", "no"), (self.errand(errand).verb, self.errand(errand).fault))
+        self.told(errand_tasks(self.conductor.watchdog.tick(NOW + 1))[0])
+        self.assertEqual("gone", self.errand(errand).rest)
+
     def test_a_repeated_command_begins_nothing_twice(self):
         errand = self.ids.uuid()
         message = commands.Run(op="op-1", server=self.uuid, epoch=1, verb="attach_interface",

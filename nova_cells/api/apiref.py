@@ -64,6 +64,7 @@ def _section(action: Action, known: named.Rules) -> str:
              ("a cell is down", action.down)]
     if action.capability:
         facts.append(("not served", f"501: no host can do it yet ({action.capability})"))
+    facts += [("listens to", f"``{name}``") for name in action.headers]
     rows = [*_fields("query", action.query, action), *_fields("body", action.body, action)]
     fields = _table(("name", "in", "holds", "versions"), rows) if rows else ""
     return text + _table(("", ""), facts) + ("\n" + fields if fields else "")

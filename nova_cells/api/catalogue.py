@@ -35,6 +35,7 @@ class Action(typing.NamedTuple):
     until: str | None = None             # the last version that has it
     reply: collections.abc.Callable[[typing.Any, typing.Any], typing.Any] | None = None
     gone: bool = False                   # 410: it was there once
+    headers: tuple[str, ...] = ()        # that it listens to, beside those that all do
     also: tuple[int, ...] = ()           # other statuses of success: 204 beside 201, 304
     capability: str | None = None        # known, but nothing serves it yet: 501 in the end
 

@@ -21,6 +21,7 @@ STATUS: dict[str, int] = {
 NAMES: dict[int, str] = {
     400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound",
     405: "badMethod", 409: "conflictingRequest", 413: "overLimit", 415: "badMediaType",
+    422: "unprocessableEntity",
     429: "overLimit", 501: "notImplemented", 503: "serviceUnavailable",
 }
 RETRY_AFTER = 5                          # seconds; a cell's breaker closes in about that time

@@ -100,6 +100,10 @@ class Document:
             "description": "\n".join(dict.fromkeys(_say(action) for action in offered)),
             "responses": self._responses(offered)}
         query = [parameter for action in offered for parameter in _parameters(action)]
+        query += [{"name": name, "in": "header", "schema": {"type": "string"},
+                   "x-openstack": {"min-ver": microversion.text(action.window[0]),
+                                   "max-ver": microversion.text(action.window[1])}}
+                  for action in offered for name in action.headers]
         if query:
             made["parameters"] = _merged(query)
         bodies = [body for action in offered for body in self._bodies(action)]

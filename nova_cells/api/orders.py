@@ -12,6 +12,7 @@ import logging
 import msgspec
 
 from nova_cells.db import again
+from nova_cells.db.view import replies
 from nova_cells.domain import address as addresses
 from nova_cells.domain import (
     boot,
@@ -37,6 +38,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delete_budget: float = 5.0       # a delete that is not answered is kept instead
 
 
+class Once(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply to a request that has a key, to be kept with what it does."""
+
+    name: str
+    digest: str
+    reply: bytes
+    until: float
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request to create servers, checked and resolved.
 
@@ -49,6 +59,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     secrets: boot.Secrets = boot.Secrets()
     origin: commands.Origin = commands.Origin()
     minimum: int = 0                 # 0: all of them
+    once: Once | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +67,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
     servers: list[model.Server]
     casts: list[effects.Effect]
+    kept: replies.Kept | None = None # it was carried out before, with this reply; nothing was done
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +99,10 @@ class Orders:
         casts: list[effects.Effect] = []
         with self.view.write() as tx:
             self.view.quota.guard(tx, first.project_id)
+            if asked.once is not None:
+                kept = self._once(tx, asked.once, now)
+                if kept is not None:
+                    return Accepted(servers=[], casts=[], kept=kept)
             if asked.request.group is not None:
                 self.view.groups.guard(tx, asked.request.group.uuid)
             for record in asked.records[:self._fitting(tx, asked)]:
@@ -96,6 +112,14 @@ class Orders:
                 servers.append(server)
                 casts += sent
         return Accepted(servers=servers, casts=casts)
+
+    def _once(self, tx, once: Once, now: float) -> replies.Kept | None:  # noqa: ANN001
+        """Keep the reply; or what is kept already, if it was carried out before."""
+        kept = self.view.replies.find(tx, once.name, now)
+        if kept is None:
+            self.view.replies.keep(tx, once.name, replies.Kept(once.digest, once.reply),
+                                   once.until, now)
+        return kept
 
     def _fitting(self, tx, asked: Asked) -> int:  # noqa: ANN001
         """How many of the records fit the quota.  Raises ``OverLimit`` under the minimum."""

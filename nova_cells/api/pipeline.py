@@ -19,7 +19,7 @@ from oslo_middleware import healthcheck as oslo_healthcheck
 from oslo_middleware import http_proxy_to_wsgi
 from oslo_middleware import request_id as oslo_request_id
 
-from nova_cells.api import counting, faults, identity, probes, tokens
+from nova_cells.api import counting, faults, identity, once, probes, tokens
 from nova_cells.api import versions as version_documents
 from nova_cells.domain import errors
 
@@ -117,7 +117,7 @@ def proxy(_global: dict, **_local: str) -> Filter:
 def cors(_global: dict, **_local: str) -> Filter:
     """[cors] allowed_origin; without one there is nothing to do."""
     conf = _services().conf
-    oslo_cors.set_defaults(allow_headers=list(HEADERS), expose_headers=[
+    oslo_cors.set_defaults(allow_headers=[*HEADERS, once.HEADER], expose_headers=[
         "X-OpenStack-Request-ID", *HEADERS[2:]],
         allow_methods=["GET", "PUT", "POST", "DELETE"])
     conf.register_opts(oslo_cors.CORS_OPTS, group="cors")

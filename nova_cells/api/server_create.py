@@ -13,7 +13,9 @@ import secrets
 import string
 import typing
 
-from nova_cells.api import formats, server_target, shapes
+import msgspec
+
+from nova_cells.api import formats, once, server_target, shapes
 from nova_cells.api.orders import Asked
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import REMOVED, Shape, optional
@@ -78,17 +80,27 @@ SHAPE = Shape({"os:scheduler_hints": optional(_hints), "OS-SCH-HNT:scheduler_hin
 
 def create(request: typing.Any) -> Reply:
     """Create servers: resolve, save, send.  202: nothing runs yet."""
+    done = once.before(request)
+    if done is not None:
+        return done
     given = request.body["server"]
     low, high = _counts(given)
     asked, password = _resolve(request, given, low, high)
     services = request.services
-    accepted = services.orders.boot(asked, services.now())
+    reply = _reply(request, asked.records[0], given, password)
+    accepted = services.orders.boot(
+        msgspec.structs.replace(asked, once=once.keep(request, reply)), services.now())
+    if accepted.kept is not None:                # the same request was faster
+        return once.again(request, accepted.kept)
     for cast in accepted.casts:
         try:
             services.client.cast(cast.to, cast.message)
         except errors.Problem as problem:        # the collector sends it again
             LOG.warning("server=%s offer not sent: %s", cast.message.server, problem)
-    first = accepted.servers[0]
+    return reply
+
+
+def _reply(request: typing.Any, first: model.Server, given: dict, password: str) -> Reply:
     if shapes.truth(given.get("return_reservation_id", False)):
         return Reply({"reservation_id": first.reservation_id})
     place = request.place
@@ -97,7 +109,7 @@ def create(request: typing.Any) -> Reply:
              "security_groups": [{"name": name} for name in first.security_groups],
              "links": [{"rel": "self", "href": here}, {
                  "rel": "bookmark", "href": f"{place.bare}/servers/{first.uuid}"}]}
-    if services.conf.api.enable_instance_password:
+    if request.services.conf.api.enable_instance_password:
         shown["adminPass"] = password
     return Reply({"server": shown}, headers=(("Location", here),))
 

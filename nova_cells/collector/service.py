@@ -145,10 +145,18 @@ class Collector:
             case "orders":
                 return self.healing.orders(now)
             case "heal":
+                self._forget_replies(now)
                 return self.healing.ask(now)
             case "catalogue":
                 return [*self._catalogue(now), *self._aggregates()]
         return []
+
+    def _forget_replies(self, now: float) -> None:
+        with self.view.read() as tx:
+            past = self.view.replies.past(tx, now)
+        if past:
+            with self.view.write() as tx:
+                self.view.replies.forget(tx, past, now)
 
     def _note(self, cell: str, now: float) -> None:
         """Write down that a cell spoke, at most every few seconds."""

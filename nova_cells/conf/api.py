@@ -21,6 +21,9 @@ API = [
                  help="Seconds: how long before it became readable a change may have been "
                       "written. changes-since looks that much further back, so that a client "
                       "which polls with the time of its last reply misses nothing."),
+    cfg.IntOpt("idempotency_hours", default=24, min=1,
+               help="Hours for which the reply to a POST of servers with an Idempotency-Key is "
+                    "kept, to be given again."),
     cfg.BoolOpt("etags", default=True,
                 help="Answer 304 to a GET of servers whose If-None-Match names what the reply "
                      "would be."),

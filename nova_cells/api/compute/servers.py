@@ -12,7 +12,16 @@ import urllib.parse
 
 import orjson
 
-from nova_cells.api import formats, found, identity, policy, server_create, server_query, shapes
+from nova_cells.api import (
+    formats,
+    found,
+    identity,
+    once,
+    policy,
+    server_create,
+    server_query,
+    shapes,
+)
 from nova_cells.api.catalogue import Action
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import Query, Shape, optional
@@ -221,7 +230,8 @@ ACTIONS = (
     Action("servers:index", "GET", "/servers", "stale", policy=f"{PREFIX}:index", handler=index,
            query=server_query.QUERY),
     Action("servers:create", "POST", "/servers", "elsewhere", policy=f"{PREFIX}:create",
-           success=202, handler=server_create.create, body=server_create.SHAPE),
+           success=202, handler=server_create.create, body=server_create.SHAPE,
+           headers=(once.HEADER,)),
     Action("servers:detail", "GET", "/servers/detail", "stale", policy=f"{PREFIX}:detail",
            handler=detail, query=server_query.QUERY, also=(304,)),
     Action("servers:show", "GET", "/servers/{id}", "stale", handler=show, query=_nothing,

@@ -22,6 +22,7 @@ from nova_cells.db.view import (
     placing,
     quota,
     records,
+    replies,
     servers,
     tables,
     usage,
@@ -51,6 +52,7 @@ class View(engine.Database):
         self.flavors = flavors.Flavors()
         self.usage = usage.Usage()
         self.keypairs = keypairs.KeyPairs()
+        self.replies = replies.Replies()
 
     def create_tables(self) -> None:
         """All tables at once, for databases that nobody keeps (tests, simulations)."""

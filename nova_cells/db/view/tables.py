@@ -315,3 +315,11 @@ orders = sa.Table(
     sa.Column("created_at", Time, nullable=False),
     sa.Column("updated_at", Time, nullable=False),
     sa.Index("ix_orders_state", "state"), **_MYSQL)
+
+replies = sa.Table(
+    "replies", metadata,                         # given again to who asks the same again
+    sa.Column("name", sa.String(64), primary_key=True),  # hash of project, user and their key
+    sa.Column("digest", sa.String(64), nullable=False),  # of what was asked
+    sa.Column("reply", Blob, nullable=False),            # sealed
+    sa.Column("until", Time, nullable=False),
+    sa.Index("ix_replies_until", "until"), **_MYSQL)

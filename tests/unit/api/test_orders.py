@@ -49,7 +49,7 @@ class Order(base.TopTest):
     def test_nothing_but_delete_and_change_before_it_is_placed(self):
         for order in (lambda: self.orders.act(self.uuid, "stop", base.ORIGIN, base.NOW),
                       lambda: self.orders.reset_state(self.uuid, "active", base.ORIGIN, base.NOW),
-                      lambda: self.orders.read_console(self.uuid, None, base.ORIGIN, base.NOW)):
+                      lambda: self.orders.ask(self.uuid, commands.ReadConsole, base.ORIGIN)):
             self.assertRaises(errors.Conflict, order)
 
     def test_one_that_is_in_no_cell_can_be_given_up(self):

@@ -225,6 +225,26 @@ class Quota(base.DatabaseTestCase):
             self.assertEqual(10, view.quota.usage(tx, "p")["instances"].total)
             self.assertEqual(10, view.offers.count(tx, CELLS[0]))
 
+    def test_one_request_sent_by_many_at_once(self):
+        """With one key: one makes the server, all others are told of it."""
+        view = self.view(max_overflow=40, quota_defaults={"instances": -1, "cores": -1,
+                                                          "ram": -1})
+        with view.write() as tx:
+            view.cells.create(tx, CELLS[0], "one", "local://", 1.0)
+        api = orders.Orders(view, clock.RandomIds())
+
+        def create(number):
+            return api.boot(orders.Asked(
+                records=(server(number, version=0, verb=None),), request=boot.BootRequest(),
+                once=orders.Once(name="k", digest="d", reply=b"%d" % number, until=9.0)), 1.0)
+        outcomes = self.race(30, create)
+        made = [one.servers[0] for one in outcomes if one.kept is None]
+        self.assertEqual(1, len(made), outcomes)
+        self.assertEqual(29, len([one for one in outcomes if one.kept is not None]))
+        self.assertEqual(1, len({one.kept.reply for one in outcomes if one.kept is not None}))
+        with view.read() as tx:
+            self.assertEqual(1, view.quota.usage(tx, "p")["instances"].total)
+
     def test_a_boot_whose_commit_was_not_answered_is_not_decided_again(self):
         """It may have been carried out, and was: one server, whatever its client is told."""
         view = self.view(quota_defaults={"instances": 10, "cores": -1, "ram": -1})

@@ -15,6 +15,7 @@ from oslo_policy import policy as oslo_policy
 from nova_cells.api import found, policy, shapes
 from nova_cells.api.catalogue import Action
 from nova_cells.api.shapes import Shape
+from nova_cells.domain import lifecycle
 
 PATH = "/servers/{id}/action"
 API = "os_compute_api:"
@@ -34,6 +35,13 @@ def act(request: typing.Any, row: typing.Any, verb: str, **fields: typing.Any) -
     services = request.services
     return found.carry_out(request, services.orders.act(row.uuid, verb, request.origin,
                                                         services.now(), **fields))
+
+
+def possible(row: typing.Any, verb: str) -> typing.Any:
+    """The server's record, if its state allows this verb: told before anything is looked up."""
+    record = found.unpack(row.record)
+    lifecycle.begin(record, verb, 0.0)
+    return record
 
 
 def verb(name: str, rule: str) -> Handler:

@@ -248,6 +248,24 @@ class Orders:
             return None
         return self._settled(uuid, once)
 
+    def restore(self, uuid: str, origin: commands.Origin, now: float) -> Order:
+        """Restore one that was deleted softly, if the quota has room for it: held from here until
+        the record counts again (law T11)."""
+        def once() -> Order:
+            row, server = self._find(uuid)
+            order = self._to_cell(row, commands.Act, origin, verb="restore")
+            if row.placed:               # else it never was deleted softly
+                self.check_up(order)
+            lifecycle.begin(server, "restore", now)
+            flavor, owner = server.flavor, (server.project_id, server.user_id)
+            amounts = (1, flavor.vcpus, flavor.ram_mb)
+            with self.view.write() as tx:
+                self.view.quota.guard(tx, server.project_id)
+                self.view.quota.check(tx, *owner, *amounts)
+                self.view.quota.hold(tx, order.command.op, uuid, *owner, *amounts, now)
+            return order
+        return self._settled(uuid, once)
+
     # -- carrying out -----------------------------------------------------------------------
 
     def carry_out(self, client, order: Order | None, clock):  # noqa: ANN001, ANN201
@@ -266,6 +284,11 @@ class Orders:
         budget = self.settings.delete_budget if deleting else self.settings.budget
         try:
             self.check_up(order)
+        except errors.CellDown:
+            self._not_sent(order)
+            self.lost(order, clock.time())
+            return None
+        try:
             answer = client.call(order.to, order.command, budget)
             if deleting and isinstance(answer, errors.Failure) \
                     and answer.family == errors.CellDown.family:     # it cannot just now
@@ -287,15 +310,24 @@ class Orders:
     def finish(self, order: Order, answer: msgspec.Struct, now: float):  # noqa: ANN201
         """Apply what the cell answered."""
         if isinstance(answer, errors.Failure):
+            self._not_sent(order)
             errors.raise_failure(answer)
         if isinstance(answer, commands.Done) and answer.record is not None:
-            again.decide(self._apply, answer.record, order.to.cell, now)
+            again.decide(self._apply, answer.record, order, now)
             return answer.record if answer.errand is None else answer.errand
         return None if isinstance(answer, commands.Done) else answer
 
-    def _apply(self, record: model.Server, cell: str, now: float) -> None:
+    def _apply(self, record: model.Server, order: Order, now: float) -> None:
         with self.view.write() as tx:
-            self.view.servers.apply(tx, record, cell, now)
+            self.view.servers.apply(tx, record, order.to.cell, now)
+            if _holds(order):
+                self.view.quota.release(tx, order.command.op)
+
+    def _not_sent(self, order: Order) -> None:
+        """It was not, and will not be, carried out: what it held of the quota is free again."""
+        if _holds(order):
+            with self.view.write() as tx:
+                self.view.quota.release(tx, order.command.op)
 
     def lost(self, order: Order, now: float) -> None:
         """The cell did not answer.  A delete is kept for it; anything else is the caller's to
@@ -351,6 +383,11 @@ class Orders:
         except errors.Stale:
             raise errors.Conflict(
                 f"Instance {uuid} changes too often just now; try again") from None
+
+
+def _holds(order: Order) -> bool:
+    """Whether it holds a reservation until its record is applied."""
+    return isinstance(order.command, commands.Act) and order.command.verb == "restore"
 
 
 UNPACK = codec.Unpacker(model.Server)

@@ -127,15 +127,15 @@ def _counts(given: dict) -> tuple[int, int]:
 def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Asked, str]:
     """Everything that was named, looked up."""
     _refuse_unserved(given)
-    password = given.get("adminPass") or "".join(secrets.choice(_PASSWORD) for _ in range(12))
+    password = given.get("adminPass") or fresh_password()
     view, who = request.services.view, request.context
     hints = (request.body.get("os:scheduler_hints")
              or request.body.get("OS-SCH-HNT:scheduler_hints") or {})
     with view.read() as tx:
         flavor = find_flavor(request, tx, given)
-        key = _find_key(request, tx, given)
+        key = find_key(request, tx, given)
         if given.get("metadata") or given.get("personality"):
-            _within_limits(view.quota.limits(tx, who.project_id, who.user_id), given)
+            within_limits(view.quota.limits(tx, who.project_id, who.user_id), given)
         target = server_target.resolve(request, tx, given, hints)
     image = _find_image(request, given, flavor)
     template = _template(request, given, flavor, image, target, hints)
@@ -152,6 +152,11 @@ def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Ask
                         for file in given.get("personality", ()))),
         origin=request.origin, minimum=low)
     return asked, password
+
+
+def fresh_password() -> str:
+    """One that nobody chose."""
+    return "".join(secrets.choice(_PASSWORD) for _ in range(12))
 
 
 def _refuse_unserved(given: dict) -> None:
@@ -190,7 +195,8 @@ def find_flavor(request: typing.Any, tx: typing.Any, given: dict) -> model.Flavo
     return flavor
 
 
-def _find_key(request: typing.Any, tx: typing.Any, given: dict) -> boot.Key | None:
+def find_key(request: typing.Any, tx: typing.Any, given: dict) -> boot.Key | None:
+    """The key that ``key_name`` names, of the asker; ``Invalid`` if there is none."""
     if given.get("key_name") is None:
         return None
     try:
@@ -200,7 +206,8 @@ def _find_key(request: typing.Any, tx: typing.Any, given: dict) -> boot.Key | No
     return boot.Key(name=pair.name, kind=pair.kind, data=pair.public_key)
 
 
-def _within_limits(limits: dict[str, int], given: dict) -> None:
+def within_limits(limits: dict[str, int], given: dict) -> None:
+    """Raise ``OverLimit`` for more metadata or larger files than the quota allows."""
     def over(resource: str, amount: int) -> bool:
         return 0 <= limits.get(resource, -1) < amount
     if over("metadata_items", len(given.get("metadata", {}))):
@@ -208,12 +215,14 @@ def _within_limits(limits: dict[str, int], given: dict) -> None:
                                f"{limits['metadata_items']}")
     files = given.get("personality", ())
     if over("injected_files", len(files)):
-        raise errors.OverLimit("Quota exceeded, too many files to inject.")
+        raise errors.OverLimit("Personality file limit exceeded")
     for file in files:
         if over("injected_file_path_bytes", len(file["path"].encode())):
-            raise errors.OverLimit("Quota exceeded, the path of a file to inject is too long.")
+            raise errors.OverLimit(f"Personality file path exceeds maximum "
+                                   f"{limits['injected_file_path_bytes']}")
         if over("injected_file_content_bytes", len(base64.b64decode(file["contents"]))):
-            raise errors.OverLimit("Quota exceeded, a file to inject is too long.")
+            raise errors.OverLimit(f"Personality file content exceeds maximum "
+                                   f"{limits['injected_file_content_bytes']}")
 
 
 def _find_image(request: typing.Any, given: dict, flavor: model.Flavor) -> model.ImageFacts:
@@ -226,16 +235,24 @@ def _find_image(request: typing.Any, given: dict, flavor: model.Flavor) -> model
         raise errors.Invalid("Can not find requested image") from None
     except errors.Conflict as problem:
         raise errors.Invalid(problem.message) from None
+    fits(request, image, flavor)
+    return image
+
+
+def fits(request: typing.Any, image: model.ImageFacts, flavor: model.Flavor) -> None:
+    """Raise what the user shall hear unless a server of this flavor can run this image."""
     if image.min_ram > flavor.ram_mb:
         raise errors.Invalid("Flavor's memory is too small for requested image.")
     if not flavor.disk_gb:
         request.authorize("os_compute_api:servers:create:zero_disk_flavor")
-    elif max(image.min_disk * GIB, image.size) > flavor.disk_gb * GIB:
+    elif image.size > flavor.disk_gb * GIB:
         raise errors.Invalid(
             f"Flavor's disk is too small for requested image. Flavor disk is "
-            f"{flavor.disk_gb * GIB} bytes, image is "
-            f"{max(image.min_disk * GIB, image.size)} bytes.")
-    return image
+            f"{flavor.disk_gb * GIB} bytes, image is {image.size} bytes.")
+    elif image.min_disk > flavor.disk_gb:
+        raise errors.Invalid(
+            f"Flavor's disk is smaller than the minimum size specified in image metadata. Flavor "
+            f"disk is {flavor.disk_gb * GIB} bytes, minimum size is {image.min_disk * GIB} bytes.")
 
 
 # -- records --------------------------------------------------------------------------------------

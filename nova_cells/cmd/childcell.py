@@ -54,7 +54,7 @@ class ChildCell:
         self._bus.open()
         conductor = conductors.Conductor(
             self.store, self.identity, self._ids,
-            service_options.fill(conductors.Settings, self._conf.conductor))
+            service_options.conductor(conductors.Settings, self._conf))
         self._bus.run(f"conductor {self.plan.name}", conductor, "conductor", self._conf.host)
         self._hosting = hosting.Hosting(self._conf, self._bus, self._images, self._ids)
         missing = [host for host in self.plan.hosts if not self._start_host(host, first=True)]

@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cell_down_after: float = 30.0    # silent for so long: down
     heal_interval: float = 300.0     # how often digests are compared
     resync_retry: float = 2.0        # a bucket that is not answered is asked again
+    order_patience: float = 180.0    # longer than an order is on its way: then it is not done
 
 
 class Collector:
@@ -29,7 +30,7 @@ class Collector:
 
     wants_sender = True
     JOBS = {"offers": 1.0, "intents": 1.0, "orders": 0.5, "pulse": 3.0, "heal": 60.0,
-            "catalogue": 2.0}
+            "catalogue": 2.0, "reservations": 20.0}
 
     def __init__(self, view, ids, settings: Settings | None = None) -> None:  # noqa: ANN001
         self.view = view
@@ -40,6 +41,7 @@ class Collector:
         self._seen: dict[str, tuple[float, float]] = {}      # cell -> (heard_at, seen at)
         self._heard: dict[str, float] = {}                   # cell -> when it was written down
         self._adopted: set[str] = set()
+        self._reserved: dict[str, float] = {}                # op -> when it was first seen
 
     def start(self, now: float) -> list[effects.Effect]:
         """Say who we are to every child."""
@@ -149,6 +151,20 @@ class Collector:
                 return self.healing.ask(now)
             case "catalogue":
                 return [*self._catalogue(now), *self._aggregates()]
+            case "reservations":
+                return self._reservations(now)
+        return []
+
+    def _reservations(self, now: float) -> list[effects.Effect]:
+        """Quota that is held for an order whose answer was lost: until its record is there, or so
+        late that no cell takes the order any more.  Time counts from when we saw it (law T17)."""
+        with self.view.read() as tx:
+            held = self.view.quota.held(tx)
+        self._reserved = {op: self._reserved.get(op, now) for op, _counts in held}
+        for op, counts in held:
+            if counts or abs(now - self._reserved[op]) > self.settings.order_patience:
+                with self.view.write() as tx:
+                    self.view.quota.release(tx, op)
         return []
 
     def _forget_replies(self, now: float) -> None:

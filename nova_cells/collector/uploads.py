@@ -107,6 +107,8 @@ class Uploads:
             holding = self.view.servers.holding(tx, record.migration.server)
             if holding is not None and (holding.cell, holding.placed) == (sender, True):
                 self.view.migrations.keep(tx, sender, record.migration, record.version)
+        elif record.user_data is not None:
+            self.view.servers.keep_user_data(tx, record.user_data, sender, record.version)
         return records.Ack(kind=record.kind, uuid=record.uuid, epoch=record.epoch,
                            version=record.version, answer=answer, held=held, host=host)
 

@@ -2,7 +2,7 @@
 
 import base64
 
-from nova_cells.compute import flow, ports, work
+from nova_cells.compute import flow, inplace, ports, work
 from nova_cells.domain import boot, lifecycle, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import protocol
@@ -77,6 +77,7 @@ def boot_(doing: work.Work) -> dict[str, str]:
 #: Verbs that are more than one call with a uuid: verb -> what carries it out.
 WORKS: dict[str, work.Doing] = {
     "boot": boot_,
+    **inplace.WORKS,
 }
 
 

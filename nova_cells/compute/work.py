@@ -54,7 +54,8 @@ class Work:
         """Take the steps of a flow; go back through them if one fails."""
         flow.run(steps, *args, repeated=self.repeated, before=self.step)
 
-    def spec(self) -> protocol.GuestSpec:
-        """What the driver needs to make or change the guest."""
+    def spec(self, secrets: boot.Secrets | None = None) -> protocol.GuestSpec:
+        """What the driver needs to make or change the guest; with other secrets than the boot's,
+        if there are any."""
         from nova_cells.compute import verbs
-        return verbs.spec(self.task, self.secrets)
+        return verbs.spec(self.task, self.secrets if secrets is None else secrets)

@@ -160,15 +160,16 @@ class Changes:
         if server is None or server.deleted:
             self._mark_again(tx, held, now)
             return [gone, effects.Reply(commands.Done(record=server)), effects.Wake("relay")]
-        return self._begin_delete(tx, message, held, now)
+        return self.begin_delete(tx, message, held, now)
 
     def _mark_again(self, tx, held: server_rows.Held, now: float) -> None:  # noqa: ANN001
         """The top asks about a server that is deleted: it has not heard of it, say it again."""
         if held.server is not None:
             self._store.outbox.mark(tx, "server", held.uuid, held.epoch, held.version, now)
 
-    def _begin_delete(self, tx, message: commands.Delete, held: server_rows.Held,  # noqa: ANN001
+    def begin_delete(self, tx, message: commands.Delete, held: server_rows.Held,  # noqa: ANN001
                       now: float) -> list[effects.Effect]:
+        """Delete it, whatever it is doing."""
         server = held.server
         changed = lifecycle.begin(server, "delete", now)
         if changed is server:            # it is being deleted

@@ -108,9 +108,11 @@ class Courses:
     OWN: typing.ClassVar[dict[str, type[Course]]] = {}
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
+        from nova_cells.conductor import inplace
+        own = {**self.OWN, **inplace.OWN}
         self._store = conductor.store
         self._plain = Course(conductor)
-        self._own = {verb: course(conductor) for verb, course in self.OWN.items()}
+        self._own = {verb: course(conductor) for verb, course in own.items()}
 
     def of(self, verb: str) -> Course:
         """The course of this verb."""

@@ -73,6 +73,9 @@ class Healing:
                 self._store.servers.lift(tx, uuid, *known[uuid], now)
             self._store.outbox.mark_all(tx, "server", [
                 (uuid, *stamp) for uuid, stamp in sorted(mine.items()) if uuid not in lifted], now)
+            self._store.outbox.mark_all(tx, "user_data", [
+                (uuid, 0, version) for uuid, version in self._store.servers.with_user_data(
+                    tx, message.bucket)] if message.order else [], now)
             if message.lift:
                 for uuid in sorted(known.keys() - mine.keys()):
                     epoch, version = known[uuid]

@@ -27,6 +27,8 @@ from nova_cells.scheduler import choose
 
 LOG = logging.getLogger(__name__)
 HERE = migration.HERE            # the role of an allocation that is no move
+#: Verbs whose host makes or may have to make the guest: it is told again what it was booted with.
+ASKS_AGAIN = frozenset({"boot", "start", "reboot_hard", "resume", "rebuild", "rescue"})
 ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 
@@ -234,7 +236,7 @@ class Placing:
     def task(self, tx, server: model.Server) -> effects.Cast:  # noqa: ANN001
         """The task of the verb under way, from what is saved."""
         request, secrets = None, boot.Sealed()
-        if server.verb in ("boot", "start", "reboot_hard", "resume"):
+        if server.verb in ASKS_AGAIN:
             request = self._store.servers.request(tx, server.uuid)
             secrets = self._store.servers.secrets(tx, server.uuid)
         wanted = self._store.servers.wanted(tx, server.uuid)

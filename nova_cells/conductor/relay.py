@@ -76,6 +76,7 @@ class Relay:
         held = self._store.servers.some(tx, marked("server"))
         bodies = {"server": {uuid: one.server for uuid, one in held.items()},
                   "action": self._store.actions.some(tx, marked("action")),
+                  "user_data": self._store.servers.user_data_of(tx, marked("user_data")),
                   "migration": self._store.migrations.some(tx, marked("migration")),
                   "host": {uuid: self._store.hosts.by_uuid(tx, uuid) for uuid in marked("host")},
                   "slots": {}}

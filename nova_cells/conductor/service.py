@@ -18,6 +18,7 @@ from nova_cells.conductor import (
     hosts,
     moves,
     placing,
+    reclaiming,
     relay,
     reports,
     watchdog,
@@ -43,13 +44,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     upload_retry: float = 3.0        # an upload that is not acknowledged is repeated
     heartbeat: float = 5.0           # an empty upload when there is nothing to say
     tombstone_age: float = 86400.0   # longer than any outage that is to be survived
+    reclaim_instance_interval: float = 0.0   # a soft delete is for good then; 0: never
     limit_factor: float = 1.0        # stretches the deadlines of the lifecycle table
 
 
 class Conductor:
     """One cell's conductor."""
 
-    JOBS = {"relay": 1.0, "watchdog": 5.0, "hosts": 2.0, "purge": 600.0}
+    JOBS = {"relay": 1.0, "watchdog": 5.0, "hosts": 2.0, "purge": 600.0, "reclaim": 60.0}
 
     def __init__(self, store, identity, ids, settings: Settings | None = None,  # noqa: ANN001
                  chooser=None) -> None:  # noqa: ANN001
@@ -69,6 +71,7 @@ class Conductor:
         self.hostorders = hostorders.HostOrders(self)
         self.reports = reports.Reports(self)
         self.relay = relay.Relay(self)
+        self.reclaiming = reclaiming.Reclaiming(self)
         self.watchdog = watchdog.Watchdog(self)
         self.healing = healing.Healing(self)
 
@@ -136,6 +139,8 @@ class Conductor:
                 return self.watchdog.tick(now)
             case "hosts":
                 return self.hosts.tick(now)
+            case "reclaim":
+                return self.reclaiming.tick(now)
             case "purge":
                 with self.store.write() as tx:
                     self.store.servers.purge(tx, now - self.settings.tombstone_age)

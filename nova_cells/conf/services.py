@@ -8,6 +8,7 @@ knows.  Tests hold the defaults equal.
 
 import typing
 
+import msgspec
 from oslo_config import cfg
 
 COLLECTOR = [
@@ -21,6 +22,10 @@ COLLECTOR = [
                  help="Seconds between comparisons of the view with a cell."),
     cfg.FloatOpt("resync_retry", default=2.0, min=0.1,
                  help="Seconds after which a step of a resync that was not answered is repeated."),
+    cfg.FloatOpt("order_patience", default=180.0, min=10.0,
+                 help="Seconds after which quota that is held for an order to a cell is free again "
+                      "if the order was not answered. Must be longer than an order may be on its "
+                      "way ([rpc])."),
 ]
 
 CONDUCTOR = [
@@ -70,6 +75,13 @@ COMPUTE = [
 OPTS: dict[str, list[cfg.Opt]] = {
     "collector": COLLECTOR, "conductor": CONDUCTOR, "scheduler": SCHEDULER,
     "compute": COMPUTE}
+
+
+def conductor(settings: type, conf: cfg.ConfigOpts) -> typing.Any:
+    """A conductor's settings: of its group, and what it shares with the API."""
+    return msgspec.structs.replace(
+        fill(settings, conf.conductor),
+        reclaim_instance_interval=float(conf.reclaim_instance_interval))
 
 
 def fill(settings: type, group: cfg.ConfigOpts.GroupAttr) -> typing.Any:

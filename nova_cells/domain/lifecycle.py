@@ -90,9 +90,11 @@ VERBS: dict[str, Verb] = table(
         "error", over="*", power=NOSTATE, event="compute_terminate_instance"),
     row("soft_delete",   "soft-deleting",
         "active stopped paused suspended rescued error",   "soft_deleted",
-        "error", over="*", action="delete", power=SHUTDOWN),
+        "error", over="start stop reboot reboot_hard pause unpause suspend resume rebuild rescue "
+        "unrescue change_password crash_dump snapshot backup", capability="stop", action="delete",
+        power=SHUTDOWN),
     row("restore",       "restoring",                      "soft_deleted",          "active",
-        "error", power=RUNNING),
+        "error", capability="start", power=RUNNING),
     row("start",         "powering-on",                    "stopped",               "active",
         KEEP, power=RUNNING),
     row("stop",          "powering-off",                   "active error",          "stopped",
@@ -117,7 +119,7 @@ VERBS: dict[str, Verb] = table(
     row("rescue",        "rescuing",                       "active stopped error",  "rescued",
         "error", power=RUNNING),
     row("unrescue",      "unrescuing",                     "rescued",               "active",
-        "error", power=RUNNING),
+        "error", capability="rescue", power=RUNNING),
     row("snapshot",      "image_snapshot image_pending_upload image_uploading",
         "active stopped paused suspended",                 KEEP,                    KEEP,
         action="createImage", limit=3600),
@@ -173,6 +175,18 @@ def busy(server: Server, verb: str) -> str:
     return f"Cannot '{action}' instance {server.uuid} while it is in {state}"
 
 
+def aside(server: Server) -> bool:
+    """Whether it is deleted softly already, or is about to be."""
+    return server.verb == "soft_delete" or (server.rest == "soft_deleted" and server.verb is None)
+
+
+def recoverable(server: Server) -> bool:
+    """Whether a delete of it may be a soft one: it ran once, and there is something to restore."""
+    verb, doing = VERBS["soft_delete"], server.verb
+    return (server.launched_at is not None and server.rest in verb.start
+            and (doing is None or doing in verb.over))
+
+
 def unready(server: Server, verb: str) -> str:
     """Why a verb that the table allows may not begin on a server that has no guest."""
     if server.host is None and verb in ("start", "stop", "crash_dump"):
@@ -220,8 +234,10 @@ def finish(server: Server, now: float, **facts: object) -> Server:
         changes["power_state"] = verb.power
     if rest == "deleted":
         changes.update(terminated_at=now, deleted_at=now, host=None, node=None)
-    if verb.name == "boot":
+    if verb.name in ("boot", "rebuild", "rescue"):
         changes["launched_at"] = now
+    if verb.name in ("soft_delete", "restore"):      # from when on it may be reclaimed
+        changes["deleted_at"] = now if rest == "soft_deleted" else None
     changes.update(facts)
     return _finished(server, changes, now)
 
@@ -242,7 +258,7 @@ def reset(server: Server, rest: str, now: float) -> Server:
     if server.rest == "deleted":
         raise IllegalMove(f"Instance {server.uuid} is deleted")
     return _finished(server, {"rest": rest, "verb": None, "phase": 0, "want": {},
-                              "ticket": server.version + 1}, now)
+                              "deleted_at": None, "ticket": server.version + 1}, now)
 
 
 #: What a guest that is seen so is, at rest.
@@ -255,7 +271,8 @@ def observe(server: Server, power: int, now: float) -> Server:
 
     A guest that went off by itself is stopped, one that was paused by hand is paused, one that
     runs is active.  A suspended one has no process, so there it counts only that it runs, or that
-    there is no guest at all; one in error stays so until somebody decides, and shows its power.
+    there is no guest at all; one in error or rescued stays so until somebody decides, and shows its
+    power.
     """
     if server.verb is not None or power not in SEEN:
         return server
@@ -264,7 +281,7 @@ def observe(server: Server, power: int, now: float) -> Server:
     if rest in ("active", "paused", "stopped") or (
             rest == "suspended" and power in (RUNNING, PAUSED, NOSTATE)):
         rest = SEEN[power]
-    elif rest != "error":
+    elif rest not in ("error", "rescued"):
         return server
     if (rest, shown) == (server.rest, server.power_state):
         return server

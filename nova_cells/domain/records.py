@@ -55,10 +55,20 @@ Body = (model.Server | commands.ActionRecord | HostRecord | SlotsRecord
         | moves.Migration)
 
 
+class UserData(model.Value, kw_only=True):
+    """The user data of a server since a rebuild gave it anew, sealed as ever (decision 0010).  Its
+    version is one of the server's, so that the newest is known."""
+
+    server: str
+    epoch: int
+    version: int
+    sealed: str | None                   # None: it has none any more
+
+
 class Record(commands.Message, kw_only=True):
     """One record on its way up: what kind it is, whose, how new, and all of it."""
 
-    kind: typing.Literal["server", "action", "host", "slots", "migration"]
+    kind: typing.Literal["server", "action", "host", "slots", "migration", "user_data"]
     uuid: str
     epoch: int
     version: int
@@ -67,6 +77,7 @@ class Record(commands.Message, kw_only=True):
     host: HostRecord | None = None
     slots: SlotsRecord | None = None
     migration: moves.Migration | None = None
+    user_data: UserData | None = None
 
 
 class Upload(commands.Message, kw_only=True):

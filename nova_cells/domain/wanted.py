@@ -7,9 +7,26 @@ never shown and never goes up; what is secret in it is sealed (decision 0010).  
 verb.
 """
 
+import msgspec
+
 from nova_cells.domain import boot
 from nova_cells.domain import migration as moves
 from nova_cells.domain import server as model
+
+
+class Renewal(model.Value, kw_only=True):
+    """What an owner gives anew with a rebuild.  A field left ``UNSET`` stays."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    description: str | None | msgspec.UnsetType = msgspec.UNSET
+    hostname: str | msgspec.UnsetType = msgspec.UNSET
+    metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    access_ip_v4: str | None | msgspec.UnsetType = msgspec.UNSET
+    access_ip_v6: str | None | msgspec.UnsetType = msgspec.UNSET
+    disk_config: str | msgspec.UnsetType = msgspec.UNSET
+    trusted_certificates: tuple[str, ...] | None | msgspec.UnsetType = msgspec.UNSET
+    key: boot.Key | None | msgspec.UnsetType = msgspec.UNSET
+    user_data: str | None | msgspec.UnsetType = msgspec.UNSET    # sealed
 
 
 class Wanted(model.Value, kw_only=True):
@@ -24,4 +41,6 @@ class Wanted(model.Value, kw_only=True):
     user_id: str = ""                        # who asked; the conductor fills it in
     project_id: str = ""
     migration: moves.Migration | None = None     # of a verb that moves: as it was when it began
+    renewal: Renewal | None = None           # what is given anew: rebuild
+    former: model.ImageFacts | None = None   # the image before, which a failed rebuild shows again
     leg: str = ""                            # which part of a verb of several hosts; "": the first

@@ -22,6 +22,7 @@ from oslo_log import log
 from nova_cells.domain import errors, lifecycle, resources, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import (
+    fake_inplace,
     fake_interfaces,
     fake_telling,
     fake_volumes,
@@ -62,12 +63,20 @@ class Guest(msgspec.Struct, omit_defaults=True):
     on_volume: bool = False              # its root disk is a volume
     volumes: dict[str, disks.GuestDisk] = {}
     nics: dict[str, str] = {}            # port -> mac
+    knows: dict[str, str] = {}           # what else it was told; of secrets, digests
+    ephemeral: int = 0                   # ticket at which its ephemeral disk was made
+    aside: fake_inplace.Old | None = None    # what a rebuild replaces
+    rescue: str = ""                     # the image that it is rescued from
+    rescue_password: str = ""            # digest of what that was told
+    passwords: int = 0                   # how often one was set inside
+    dumps: int = 0                       # how often its kernel was made to write one
 
     def artefacts(self) -> list[str]:
         """What exists of it."""
         there = {"process": self.power in (RUNNING, PAUSED), "definition": self.defined,
                  "saved memory": self.saved, "disk": self.disk_gb is not None,
-                 "config drive": self.config_drive, "console log": bool(self.console)}
+                 "config drive": self.config_drive, "console log": bool(self.console),
+                 "old disk": self.aside is not None, "rescue disk": bool(self.rescue)}
         return [*(name for name, exists in there.items() if exists),
                 *(f"volume {volume}" for volume in self.volumes),
                 *(f"interface {port}" for port in self.nics)]
@@ -85,17 +94,20 @@ class Guest(msgspec.Struct, omit_defaults=True):
         """Power on afresh, as the smallest of guests would show it."""
         uuid, hostname = self.told
         self.power, self.saved = RUNNING, False
-        self.say("SeaBIOS (fake)", "Booting from Hard Disk...", "Linux version 6.1.0-fake",
+        disk = "Rescue" if self.rescue else "Hard"
+        self.say("SeaBIOS (fake)", f"Booting from {disk} Disk...", "Linux version 6.1.0-fake",
                  f"### instance-uuid {uuid} hostname {hostname}", "=== system boot done ===",
                  f"{hostname} login:")
 
 
-class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces.FakeInterfaces):
+class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces.FakeInterfaces,
+                 fake_inplace.Inplace):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
                               "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
-                              "volumes", "assisted_snapshots", "interfaces"})
+                              "volumes", "assisted_snapshots", "interfaces"}
+                             ) | fake_inplace.CAPABILITIES
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
         self._settings, self._images = settings, images
@@ -179,6 +191,8 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             size = max(size, guest.disk_gb or 0)
             self._fits(resources.DISK_GB, size - (guest.disk_gb or 0))
             guest.disk_gb = size
+            if spec.server.flavor.ephemeral_gb and not guest.ephemeral:
+                guest.ephemeral = spec.ticket
 
     def _suits(self, image: model.ImageFacts, flavor: model.Flavor) -> None:
         if image.id not in self._cache:
@@ -189,7 +203,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
     def remove_disk(self, uuid: str) -> None:
         """Way back of ``create_disk``."""
         with self._changing("remove_disk", uuid) as guest:
-            guest.disk_gb = None
+            guest.disk_gb, guest.ephemeral = None, 0
 
     def write_config_drive(self, spec: protocol.GuestSpec) -> None:
         """Only a note that it exists."""
@@ -213,6 +227,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             guest.vcpus, guest.memory_mb = vcpus, memory_mb
             guest.told = (str(spec.metadata.get("uuid", "")),
                           str(spec.metadata.get("hostname", "")))
+            guest.knows = fake_inplace.knows(spec)
 
     def undefine(self, uuid: str) -> None:
         """Forgotten; off first, its saved memory and its console log thrown away."""
@@ -227,6 +242,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             guest.power, guest.saved, guest.defined = SHUTDOWN, False, False
             guest.disk_gb, guest.config_drive, guest.console = None, False, ""
             guest.vcpus, guest.memory_mb, guest.volumes, guest.nics = 0, 0, {}, {}
+            guest.aside, guest.rescue, guest.rescue_password = None, "", ""
             self.deaf.discard(uuid)
 
     def leftovers(self, uuid: str) -> list[str]:
@@ -267,6 +283,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
         self._wait()
         with self._changing("reset", uuid, there=True) as guest:
             self._bootable(guest)
+            guest.rescue = ""            # switched on afresh it is a guest of its own disk
             guest.boot()
 
     def pause(self, uuid: str) -> None:

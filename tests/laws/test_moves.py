@@ -71,7 +71,8 @@ class Moves(testtools.TestCase):
     @hypothesis.given(servers.servers(), servers.powers)
     def test_observe_touches_nothing_that_works_and_settles(self, server, power):
         seen = lifecycle.observe(server, power, 2.0)
-        looked_at = server.rest in ("active", "stopped", "paused", "error") or (
+        looked_at = server.rest in (
+            "active", "stopped", "paused", "error", "rescued") or (
             server.rest == "suspended" and power != lifecycle.SHUTDOWN
             and power != lifecycle.CRASHED)
         if server.verb is not None or not looked_at:

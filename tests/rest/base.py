@@ -28,6 +28,7 @@ from nova_cells.domain import (
     errors,
     lifecycle,
     records,
+    renewal,
     resources,
     tags,
 )
@@ -187,7 +188,11 @@ class Child:
     def _carry_out(self, record: model.Server, message: typing.Any, now: float) -> model.Server:
         match message:
             case commands.Act():
-                return lifecycle.finish(lifecycle.begin(record, message.verb, now), now)
+                begun = lifecycle.begin(record, message.verb, now)
+                if message.verb == "rebuild":
+                    begun = renewal.renewed(begun, message.wanted)
+                off = message.verb == "rebuild" and record.rest == "stopped"
+                return lifecycle.finish(begun, now, **({"rest": "stopped"} if off else {}))
             case commands.Delete():
                 return lifecycle.finish(lifecycle.begin(record, "delete", now), now)
             case commands.Lock():

@@ -5,7 +5,8 @@
 from nova_cells.api import compute
 from tests.rest import base
 
-BODIES = {"reboot": {"type": "SOFT"}, "os-getConsoleOutput": {},
+BODIES = {"reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
+          "changePassword": {"adminPass": "x"}, "os-getConsoleOutput": {},
           "os-getVNCConsole": {"type": "novnc"}, "os-getSerialConsole": {"type": "serial"},
           "os-getSPICEConsole": {"type": "spice-html5"},
           "os-resetState": {"state": "active"}}
@@ -62,6 +63,12 @@ class Down(base.RestCase):
             self.heal()
             uuid = self.create(metadata={"key": "value"}, tags=["tag"], token=base.ADMIN,
                                version="2.52")
+            if action.key == "restore":          # it is asked only about what was put aside
+                self.conf.set_override("reclaim_instance_interval", 60)
+                deleted = self.ask("DELETE", f"/servers/{uuid}", token=base.ADMIN)
+                self.assertEqual(204, deleted.status, deleted.text)
+                self.conf.clear_override("reclaim_instance_interval")
+                self.child.calls.clear()
             way()
             yield action, uuid, self.asked(action, uuid)
 

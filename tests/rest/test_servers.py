@@ -106,7 +106,7 @@ class Create(base.RestCase):
         self.images.add("1ea7f00d-0000-4000-8000-000000000009", b"x", min_disk=50)
         answer = self.post(imageRef="1ea7f00d-0000-4000-8000-000000000009")
         self.assertEqual(400, answer.status)
-        self.assertIn("disk is too small", answer.message)
+        self.assertIn("disk is smaller than the minimum size", answer.message)
 
     def test_volumes_are_refused_clearly(self):
         root = {"source_type": "image", "destination_type": "local", "boot_index": 0,

@@ -32,7 +32,8 @@ START = 1_800_000_000.0
 LIMIT = 12                       # servers of a project
 COLLECTOR = collecting.Settings(offer_patience=40.0, cell_down_after=100.0, heal_interval=60.0,
                                 resync_retry=5.0)
-CONDUCTOR = conducting.Settings(limit_factor=0.3, heartbeat=30.0, host_down_after=100.0)
+CONDUCTOR = conducting.Settings(limit_factor=0.3, heartbeat=30.0, host_down_after=100.0,
+                                reclaim_instance_interval=300.0)
 AGENT = agents.Settings(hello=30.0, guests=60.0)
 
 

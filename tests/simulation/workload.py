@@ -8,11 +8,12 @@ from nova_cells.api import orders
 from nova_cells.domain import boot, commands, groups
 from nova_cells.domain import server as model
 from tests.simulation import cluster as clusters
-from tests.simulation import invariants, monitor
+from tests.simulation import inplace, invariants, monitor
 
 FLAVORS = [model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=n * 512, disk_gb=1)
            for n in (1, 2, 3)]
-VERBS = ("stop", "start", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume")
+VERBS = ("stop", "start", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume",
+         *inplace.VERBS)
 PAUSES = (0.0, 0.0, 0.05, 0.05, 0.5, 5.0, 30.0)
 PROJECTS = ("p", "q")
 GROUPED = 0.3                    # of the boots into a server group
@@ -114,7 +115,7 @@ class Run:
             send(lambda: o.delete(uuid, origin, c.now))
         elif roll < 0.68:
             verb = rng.choice(VERBS)
-            send(lambda: o.act(uuid, verb, origin, c.now))
+            send(inplace.order(self, uuid, verb, origin))
         elif roll < 0.78:
             self.reset.add(uuid)
             send(lambda: o.reset_state(uuid, rng.choice(("active", "error")), origin, c.now))

@@ -66,28 +66,12 @@ def reset_state(request: typing.Any) -> None:
         row.uuid, request.body["os-resetState"]["state"], request.origin, services.now()))
 
 
-def force_delete(request: typing.Any) -> None:
-    """Delete now, whatever it is doing."""
-    row = acting.allowed(request, "os-deferred-delete:force")
-    services = request.services
-    found.carry_out(request, services.orders.delete(row.uuid, request.origin, services.now(),
-                                                    force=True))
-
-
 def _flavor_exists(request: typing.Any) -> None:
     with request.services.view.read() as tx:
         server_create.find_flavor(request, tx, request.body["resize"])
 
 
-def _image_exists(request: typing.Any) -> None:
-    try:
-        request.services.images.facts(request.body["rebuild"]["imageRef"],
-                                      request.context.auth_token)
-    except (errors.NotFound, errors.Conflict):
-        raise errors.Invalid("Cannot find image for rebuild") from None
-
-
-_NAMED = {"resize": _flavor_exists, "rebuild": _image_exists}    # what a body names must be there
+_NAMED = {"resize": _flavor_exists}    # what a body names must be there
 
 
 #: Action -> verb of the lifecycle table.  Evacuate looks at the host first, so not here.
@@ -137,20 +121,6 @@ _lock_shape = acting.bare("lock").since("2.73", lock={
 _console = acting.fields(
     "os-getConsoleOutput", length=optional(shapes.nullable(shapes.integer(-1))))
 _state = acting.fields("os-resetState", state=shapes.one_of("active", "error"))
-_rebuild = Shape(rebuild=Shape(
-    {"OS-DCF:diskConfig": optional(shapes.one_of("AUTO", "MANUAL"))}, imageRef=shapes.uuid,
-    name=optional(shapes.name), adminPass=optional(shapes.string()),
-    metadata=optional(shapes.metadata), preserve_ephemeral=optional(shapes.boolean),
-    accessIPv4=optional(shapes.string(format="ipv4")),
-    accessIPv6=optional(shapes.string(format="ipv6")),
-    personality=optional(shapes.array({"type": "object"})),
-).since("2.19", description=optional(shapes.description),
-).since("2.54", key_name=optional({"type": ["string", "null"], "maxLength": 255}),
-).since("2.57", personality=shapes.REMOVED, user_data=optional(
-    {"type": ["string", "null"], "maxLength": 65535, "format": "base64"}),
-).since("2.63", trusted_image_certificates=optional({"type": ["array", "null"]}),
-).since("2.90", hostname=optional(shapes.hostname),
-).since("2.94", hostname=optional(shapes.full_hostname)))
 _resize = acting.fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
 _image = acting.fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
 _backup = acting.fields("createBackup", name=shapes.name, backup_type=shapes.string(),
@@ -168,28 +138,20 @@ SERVED = (
     action("unlock", unlock),
     action("os-getConsoleOutput", console_output, _console, success=200),
     action("os-resetState", reset_state, _state),
-    action("forceDelete", force_delete, down="keep"),
     action("injectNetworkInfo", inject_network_info, down="serve"),
 )
 UNSERVED = (
-    later("rebuild", "servers:rebuild", "rebuild", _rebuild),
     later("resize", "servers:resize", "resize", _resize),
     later("confirmResize", "servers:confirm_resize", "resize"),
     later("revertResize", "servers:revert_resize", "resize"),
     later("createImage", "servers:create_image", "snapshot", _image),
     later("createBackup", "os-create-backup", "backup", _backup),
-    later("changePassword", "os-admin-password", "change_password",
-          acting.fields("changePassword", adminPass=shapes.string(1))),
-    later("rescue", "os-rescue", "rescue"),
-    later("unrescue", "os-unrescue", "rescue"),
     later("shelve", "os-shelve:shelve", "shelve"),
     later("shelveOffload", "os-shelve:shelve_offload", "shelve_offload"),
     later("unshelve", "os-shelve:unshelve", "unshelve"),
-    later("restore", "os-deferred-delete:restore", "restore"),
     later("migrate", "os-migrate-server:migrate", "resize"),
     later("os-migrateLive", "os-migrate-server:migrate_live", "live_migrate"),
     later("evacuate", "os-evacuate", "evacuate"),
-    later("trigger_crash_dump", "servers:trigger_crash_dump", "crash_dump", since="2.17"),
     later("addSecurityGroup", "os-security-groups:add", "network",
           acting.fields("addSecurityGroup", name=_text)),
     later("removeSecurityGroup", "os-security-groups:remove", "network",
@@ -213,12 +175,11 @@ _NAMES = (
     "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
     "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
     "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
-    "os-deferred-delete:force",
-    "os-deferred-delete:restore", "servers:rebuild", "servers:resize", "servers:confirm_resize",
-    "servers:revert_resize", "servers:create_image", "os-create-backup", "os-admin-password",
-    "os-rescue", "os-unrescue", "os-shelve:shelve", "os-shelve:shelve_offload",
+    "servers:resize", "servers:confirm_resize",
+    "servers:revert_resize", "servers:create_image", "os-create-backup",
+    "os-shelve:shelve", "os-shelve:shelve_offload",
     "os-shelve:unshelve", "os-migrate-server:migrate", "os-migrate-server:migrate_live",
-    "os-evacuate", "servers:trigger_crash_dump", "os-security-groups:add",
+    "os-evacuate", "os-security-groups:add",
     "os-security-groups:remove", "os-multinic:add", "os-multinic:remove", "os-floating-ips:add",
     "os-floating-ips:remove")
 RULES = tuple(policy.rule(API + name, policy.ADMIN if name in _ADMINS else _MEMBER,

@@ -13,6 +13,7 @@ import urllib.parse
 import orjson
 
 from nova_cells.api import (
+    acting,
     formats,
     found,
     identity,
@@ -26,7 +27,7 @@ from nova_cells.api.catalogue import Action
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import Query, Shape, optional
 from nova_cells.db.view import listing
-from nova_cells.domain import document, errors, rendering
+from nova_cells.domain import document, errors, lifecycle, rendering
 
 PREFIX = "os_compute_api:servers"
 _DOC, _CELL = listing.DOC, listing.CELL
@@ -208,10 +209,18 @@ def update(request: typing.Any) -> dict | bytes:
 
 
 def delete(request: typing.Any) -> None:
-    """Delete; kept for a cell that is down."""
+    """Delete; kept for a cell that is down.  With reclaim_instance_interval only put aside, if
+    there is something that could be restored."""
     row = found.find(request, f"{PREFIX}:delete")
     found.unlocked(request, row)
     services = request.services
+    if services.conf.reclaim_instance_interval > 0 and row.placed:
+        record = found.unpack(row.record)
+        if lifecycle.aside(record):
+            return
+        if lifecycle.recoverable(record):
+            acting.act(request, row, "soft_delete")
+            return
     order = services.orders.delete(row.uuid, request.origin, services.now())
     found.carry_out(request, order)
 

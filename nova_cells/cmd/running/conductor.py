@@ -28,7 +28,7 @@ class Work:
         self._bus.open()
         conductor = conductors.Conductor(
             self._store, identity, ids,
-            service_options.fill(conductors.Settings, conf.conductor), self._chooser(identity))
+            service_options.conductor(conductors.Settings, conf), self._chooser(identity))
         self._bus.run(f"conductor {identity.name}", conductor, "conductor", conf.host)
 
     def _chooser(self, identity) -> proposing.Chooser | None:

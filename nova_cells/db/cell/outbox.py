@@ -30,7 +30,7 @@ _OLDEST = sa.select(t.c.kind, t.c.uuid, t.c.epoch, t.c.version).order_by(
 
 
 # As changes mark them: no deadlocks.
-_ORDER = {"migration": -1, "server": 0, "action": 1, "host": 2, "slots": 3}
+_ORDER = {"user_data": -2, "migration": -1, "server": 0, "action": 1, "host": 2, "slots": 3}
 
 
 def _order(mark: tuple[str, str, int, int]) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from nova_cells.db import engine
 from nova_cells.db.cell import outbox as marking
 from nova_cells.db.cell import tables
-from nova_cells.domain import boot, codec, commands, errors, lifecycle
+from nova_cells.domain import boot, codec, commands, errors, lifecycle, records, renewal
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 
@@ -35,6 +35,8 @@ _POST_PASSWORD = sa.update(t).where(t.c.uuid == sa.bindparam("of_uuid"), t.c.res
                                     t.c.password.is_(None))
 _CLEAR_PASSWORD = sa.update(t).where(t.c.uuid == sa.bindparam("of_uuid")).values(password=None)
 _SECRETS = sa.select(t.c.secrets, t.c.user_data).where(t.c.uuid == sa.bindparam("of_uuid"))
+_USER_DATA = sa.select(t.c.uuid, t.c.epoch, t.c.version, t.c.user_data).where(
+    t.c.uuid.in_(sa.bindparam("uuids", expanding=True)), t.c.rest != "deleted")
 _INSERT = sa.insert(t)
 _AT = (t.c.uuid == sa.bindparam("of_uuid")) & (t.c.epoch == sa.bindparam("of_epoch"))
 _AS_READ = _AT & (t.c.version == sa.bindparam("of_version"))
@@ -112,6 +114,11 @@ class Servers:
         """Those whose verb the watchdog should ask about."""
         return self.many(tx, t.c.verb != "", t.c.due_at <= now, t.c.confirmed)
 
+    def soft_deleted(self, tx: sa.Connection, before: float) -> list[Held]:
+        """Those that were deleted softly before then, and do nothing."""
+        return self.many(tx, t.c.rest == "soft_deleted", t.c.deleted_at <= before,
+                         t.c.verb == "", t.c.confirmed)
+
     def stamps(self, tx: sa.Connection, bucket: int | None = None,
                living: bool = True) -> list[tuple[str, int, int]]:
         """(uuid, epoch, version) of the confirmed servers, of one bucket if asked."""
@@ -179,6 +186,36 @@ class Servers:
         if not engine.swapped(result):
             raise errors.Stale(f"server {server.uuid} changed meanwhile")
         self._outbox.mark(tx, "server", server.uuid, server.epoch, server.version, now)
+
+    def renew(self, tx: sa.Connection, server: model.Server, given: wants.Renewal,
+              now: float) -> None:
+        """A key or user data given anew: kept for whoever makes the guest from now on.  Comes just
+        before the ``save`` of the server, which is at its next version already.  Raises ``Stale``
+        when somebody was faster."""
+        values: dict[str, typing.Any] = {}
+        if given.key is not msgspec.UNSET:
+            values["request"] = codec.pack(renewal.request(self.request(tx, server.uuid), given))
+        if given.user_data is not msgspec.UNSET:
+            values["user_data"] = given.user_data.encode() if given.user_data else None
+        if values and not engine.swapped(tx.execute(_SAVE, {
+                "of_uuid": server.uuid, "of_epoch": server.epoch,
+                "of_version": server.version - 1, **values})):
+            raise errors.Stale(f"server {server.uuid} changed meanwhile")
+        if "user_data" in values:
+            self._outbox.mark(tx, "user_data", server.uuid, 0, server.version, now)
+
+    def with_user_data(self, tx: sa.Connection, bucket: int) -> list[tuple[str, int]]:
+        """(uuid, version) of those of a bucket that have user data."""
+        return [tuple(row) for row in tx.execute(sa.select(t.c.uuid, t.c.version).where(
+            t.c.confirmed, t.c.rest != "deleted", t.c.user_data.is_not(None),
+            t.c.uuid.like(f"{bucket:02x}%")))]
+
+    def user_data_of(self, tx: sa.Connection, uuids: list[str]) -> dict[str, records.UserData]:
+        """The sealed user data of these, as it is now."""
+        found = tx.execute(_USER_DATA, {"uuids": uuids}) if uuids else ()
+        return {row.uuid: records.UserData(
+            server=row.uuid, epoch=row.epoch, version=row.version,
+            sealed=row.user_data.decode() if row.user_data else None) for row in found}
 
     def confirm(self, tx: sa.Connection, uuid: str, epoch: int) -> bool:
         """The top says that it is ours.  True the first time."""

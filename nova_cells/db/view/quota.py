@@ -160,6 +160,14 @@ class Quota:
         tx.execute(tables.reservations.delete().where(tables.reservations.c.op == op))
 
 
+    def held(self, tx: sa.Connection) -> list[tuple[str, bool]]:
+        """(op, whether its server counts again) of what is held for servers that will count."""
+        t, s = tables.reservations, tables.servers
+        rows = tx.execute(sa.select(t.c.op, s.c.counted).join(
+            s, s.c.uuid == t.c.server, isouter=True).where(t.c.instances > 0).order_by(t.c.op))
+        return [(op, bool(counted)) for op, counted in rows]
+
+
 def take_turn(tx: sa.Connection, scope: str) -> None:
     """Write the guard row of a scope: whoever else wants it waits until we commit."""
     if tx.execute(_TURN, {"of_scope": scope}).rowcount:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from nova_cells.db import engine
 from nova_cells.db.view import tables
-from nova_cells.domain import codec, document, lifecycle
+from nova_cells.domain import codec, document, lifecycle, records
 from nova_cells.domain import server as model
 
 t = tables.servers
@@ -34,6 +34,9 @@ _PLACE = sa.update(t).where(t.c.uuid == _uuid, ~t.c.placed)
 _ADOPT = sa.update(t).where(t.c.uuid == _uuid, t.c.cell == _cell, (t.c.epoch < _epoch) | (
     (t.c.epoch == _epoch) & (t.c.version < _version)))
 _OWN = sa.update(t).where(t.c.uuid == _uuid, ~t.c.placed, t.c.epoch == _epoch)
+_USER_DATA = sa.update(t).where(t.c.uuid == _uuid, t.c.cell == _cell, t.c.placed,
+                                t.c.epoch == _epoch, (t.c.sealed_version.is_(None)) | (
+                                    t.c.sealed_version < _version))
 _metadata, _tags = tables.server_metadata, tables.server_tags
 _NO_METADATA = sa.delete(_metadata).where(_metadata.c.server == _uuid)
 _NO_TAGS = sa.delete(_tags).where(_tags.c.server == _uuid)
@@ -46,7 +49,8 @@ def columns(server: model.Server, now: float) -> dict[str, typing.Any]:
     return {
         "project_id": server.project_id, "user_id": server.user_id,
         "epoch": server.epoch, "version": server.version,
-        "counted": server.rest not in ("deleted", "soft_deleted"),
+        # One that is being restored counts again (law T11).
+        "counted": server.rest not in ("deleted", "soft_deleted") or server.verb == "restore",
         "vcpus": flavor.vcpus, "ram_mb": flavor.ram_mb,
         "deleted": server.deleted, "soft_deleted": server.rest == "soft_deleted",
         "name": server.name, "description": server.description or "",
@@ -166,6 +170,15 @@ class Servers:
             tx.execute(sa.update(t).where(t.c.uuid == uuid, t.c.epoch == server.epoch,
                                           t.c.version == server.version).values(
                                               **columns(shown, now)))
+
+    def keep_user_data(self, tx: sa.Connection, given: records.UserData, cell: str,
+                       version: int) -> None:
+        """User data that a rebuild gave anew, if it is newer, from the cell that has the
+        server."""
+        tx.execute(_USER_DATA, {
+            "of_uuid": given.server, "of_cell": cell, "of_epoch": given.epoch,
+            "of_version": version, "sealed_version": version,
+            "sealed": given.sealed.encode() if given.sealed else None})
 
     def holding(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
         """uuid, cell, epoch, version, placed, host: what decides about a record."""

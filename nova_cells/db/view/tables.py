@@ -91,6 +91,7 @@ servers = sa.Table(
     sa.Column("doc", Blob, nullable=False),              # domain.document fragments
     sa.Column("record", Blob, nullable=False),           # the record, MessagePack
     sa.Column("sealed", Blob),                           # user data, encrypted
+    sa.Column("sealed_version", sa.BigInteger),          # when a rebuild gave it; null: the boot
     sa.Index("ix_servers_project_list", "project_id", "deleted", "created_at", "uuid"),
     sa.Index("ix_servers_all_list", "deleted", "created_at", "uuid"),
     sa.Index("ix_servers_quota", "project_id", "counted", "user_id", "vcpus", "ram_mb"),

@@ -150,6 +150,21 @@ class Cells(Base):
         for name in ("alpha", UP):
             self.assertEqual(UP, self.call("GET", f"/nova-cells/cells/{name}").json["cell"]["uuid"])
 
+    def test_disabled_and_enabled(self):
+        path = "/nova-cells/cells/alpha"
+        shown = self.call("PUT", path, {"cell": {
+            "enabled": False, "disabled_reason": "moving house"}}).json["cell"]
+        self.assertEqual((False, "moving house", "up"), tuple(
+            shown[key] for key in ("enabled", "disabled_reason", "state")))
+        shown = self.call("PUT", path, {"cell": {"enabled": "true"}}).json["cell"]
+        self.assertEqual((True, None), (shown["enabled"], shown["disabled_reason"]))
+        for body in ({}, {"enabled": "perhaps"}, {"enabled": True, "disabled_reason": "x"},
+                     {"enabled": False, "disabled_reason": "x" * 256},
+                     {"enabled": True, "name": "x"}):
+            self.fault(400, "PUT", path, {"cell": body})
+        self.fault(404, "PUT", "/nova-cells/cells/none", {"cell": {"enabled": True}})
+        self.fault(403, "PUT", path, {"cell": {"enabled": True}}, who="member")
+
     def test_halted(self):
         with self.view.write() as tx:
             self.view.cells.update(tx, UP, self.now(), halted="restored from a backup")

@@ -8,13 +8,21 @@ allow no such key in the usual documents).  Never shows a transport URL: it hold
 
 import typing
 
-from nova_cells.api import fleet, found, policy
+from nova_cells.api import fleet, found, policy, shapes
 from nova_cells.api.catalogue import Action
+from nova_cells.api.shapes import Shape, optional
+from nova_cells.db import again
+from nova_cells.domain import errors
 
 RULE = "nova_cells:cells"
 LIST, ITEM = "/nova-cells/cells", "/nova-cells/cells/{id}"
 
-RULES = (policy.rule(RULE, policy.ADMIN, "List and show cells", f"GET {LIST}", f"GET {ITEM}"),)
+UPDATE = f"{RULE}:update"
+
+RULES = (
+    policy.rule(RULE, policy.ADMIN, "List and show cells", f"GET {LIST}", f"GET {ITEM}"),
+    policy.rule(UPDATE, policy.ADMIN, "Enable or disable a cell", f"PUT {ITEM}"),
+)
 
 
 def _document(request: typing.Any, tx: typing.Any, cell: typing.Any,
@@ -69,7 +77,28 @@ def show(request: typing.Any) -> dict[str, typing.Any]:
         return {"cell": _document(request, tx, cell, view.records.slots(tx), _up(view, tx))}
 
 
+def update(request: typing.Any) -> dict[str, typing.Any]:
+    """Whether new servers may go there; those that are there are served either way."""
+    given = request.body["cell"]
+    enabled = shapes.truth(given["enabled"])
+    if enabled and given.get("disabled_reason") is not None:
+        raise errors.Invalid("A reason says why a cell is disabled; this one would be enabled.")
+    again.decide(_set, request, enabled, given.get("disabled_reason"))
+    return show(request)
+
+
+def _set(request: typing.Any, enabled: bool, reason: str | None) -> None:
+    view = request.services.view
+    with view.write() as tx:
+        cell = view.cells.find(tx, request.args["id"])
+        view.cells.set_enabled(tx, cell.uuid, enabled, reason, request.services.now())
+
+
+_update = Shape(cell=Shape(enabled=shapes.boolean, disabled_reason=optional(
+    {"type": ["string", "null"], "minLength": 1, "maxLength": 255})))
+
 ACTIONS = (
     Action("cells:index", "GET", LIST, "stale", policy=RULE, handler=index),
     Action("cells:show", "GET", ITEM, "stale", policy=RULE, handler=show),
+    Action("cells:update", "PUT", ITEM, "serve", policy=UPDATE, handler=update, body=_update),
 )

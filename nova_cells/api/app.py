@@ -18,14 +18,14 @@ from nova_cells.api import orders as api_orders
 from nova_cells.api import pulse as pulses
 from nova_cells.api import request as requests
 from nova_cells.conf import api as options
-from nova_cells.conf import deletion
+from nova_cells.conf import deletion, servers
 from nova_cells.db.view import liveness
 from nova_cells.domain import errors
 
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the API's own options."""
-    for module in (options, deletion):
+    for module in (options, deletion, servers):
         for group, opts in module.OPTS.items():
             conf.register_opts(opts, group=None if group == "DEFAULT" else group)
 

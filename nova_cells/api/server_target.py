@@ -33,7 +33,7 @@ def resolve(request: typing.Any, tx: typing.Any, given: dict, hints: dict) -> Ta
     """What the body says, looked up."""
     zone, host = _zone(request, given.get("availability_zone"))
     view = request.services.view
-    if zone is not None and zone not in _zones(view, tx):
+    if zone is not None and zone not in zones(view, tx):
         raise errors.Invalid("The requested availability zone is not available")
     host = _destination(request, tx, given) or host
     only = _hosts(request, tx, hints.get("same_host"))
@@ -68,9 +68,10 @@ def _group(request: typing.Any, tx: typing.Any, uuid: str | None) -> groups.Grou
     return groups.Group(uuid=row.uuid, policy=row.policy, max_per_host=row.max_per_host or 1)
 
 
-def _zones(view: typing.Any, tx: typing.Any) -> set[str]:
-    zones = view.aggregates.zones_by_cell(tx).values()
-    return {zone for some in zones for zone in some} or {aggregates.DEFAULT_ZONE}
+def zones(view: typing.Any, tx: typing.Any) -> set[str]:
+    """The availability zones of all cells."""
+    by_cell = view.aggregates.zones_by_cell(tx).values()
+    return {zone for some in by_cell for zone in some} or {aggregates.DEFAULT_ZONE}
 
 
 def _destination(request: typing.Any, tx: typing.Any, given: dict) -> str | None:

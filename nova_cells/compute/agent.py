@@ -15,7 +15,7 @@ import uuid as uuids
 import msgspec
 
 from nova_cells import seal as sealing
-from nova_cells.compute import answers, errands, flow, rooms, verbs, work
+from nova_cells.compute import answers, errands, flow, imaging, rooms, verbs, work
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, effects, errors, tasks
 from nova_cells.domain import errands as domain_errands
@@ -90,7 +90,7 @@ class Agent:
             return self._idle(message)
         match message:
             case tasks.Task() | tasks.Look() | tasks.Sweep() | tasks.ErrandTask() \
-                    if not self._mine(message.host_uuid):
+                    | tasks.DropImage() if not self._mine(message.host_uuid):
                 return []
             case tasks.Welcome() | tasks.Refused():
                 return self._answered(message)
@@ -104,6 +104,9 @@ class Agent:
                 return self._look(message)
             case tasks.Sweep():
                 return self._sweep(message)
+            case tasks.DropImage():
+                imaging.drop(self.rooms.images, message)
+                return []
             case effects.Tick(job="hello"):
                 return [self._hello()]
             case effects.Tick(job="guests"):
@@ -279,12 +282,16 @@ class Agent:
                 if self._newest.get(task.server, task.stamp) > task.stamp:
                     raise flow.Interrupted(f"a newer task than {task.verb} has come")
 
+        work_ = self._work(task, repeated, before, attached)
         doing = verbs.WORKS.get(task.verb)
         if doing is not None:
-            return doing(self._work(task, repeated, before, attached))
+            facts = doing(work_)
+            imaging.leave(work_)
+            return facts
         before(task.verb)
         if task.verb == "delete":
             self.driver.destroy(task.server)
+            imaging.leave(work_)
             attached += errands.let_go(self.rooms, task.attached)
             return {}
         move = verbs.MOVES.get(task.verb)

@@ -2,7 +2,7 @@
 
 import base64
 
-from nova_cells.compute import flow, inplace, ports, work
+from nova_cells.compute import flow, imaging, inplace, ports, shelving, work
 from nova_cells.domain import boot, lifecycle, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import protocol
@@ -78,6 +78,11 @@ def boot_(doing: work.Work) -> dict[str, str]:
 WORKS: dict[str, work.Doing] = {
     "boot": boot_,
     **inplace.WORKS,
+    "snapshot": imaging.snapshot,
+    "backup": imaging.backup,
+    "shelve": shelving.shelve,
+    "shelve_offload": shelving.shelve_offload,
+    "unshelve": shelving.unshelve,
 }
 
 

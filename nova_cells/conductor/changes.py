@@ -21,6 +21,7 @@ from nova_cells.domain import (
     tags,
 )
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 
 LOG = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ class Changes:
             changed, wanted = self._c.courses.of(message.verb).begin(tx, changed, wanted, now)
         except errors.NoPlace as problem:
             why = problem.message
+        wanted = self._c.reports.leaving(tx, server, wanted)
         self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
                                  due_at=now + self._c.settings.ask_again,
                                  wanted=codec.pack(wanted))
@@ -174,8 +176,10 @@ class Changes:
         changed = lifecycle.begin(server, "delete", now)
         if changed is server:            # it is being deleted
             return [self._c.placing.task(tx, server), effects.Reply(commands.Done(record=server))]
+        wanted = self._c.reports.leaving(tx, server, wants.Wanted())
         self._store.servers.save(tx, changed, now, op=message.op, began_at=now,
-                                 due_at=now + self._c.settings.ask_again, wanted=None)
+                                 due_at=now + self._c.settings.ask_again,
+                                 wanted=codec.pack(wanted) if wanted.abandoned else None)
         if not self._store.servers.did(tx, message.op):
             self._store.servers.note(tx, message.op, message.server, "Delete", now)
             self._action(tx, message, changed, "delete", now)

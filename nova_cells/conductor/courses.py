@@ -23,7 +23,7 @@ its version: who calls does both.  A migration is saved here, before the server.
 
 import typing
 
-from nova_cells.domain import errors, lifecycle, tasks
+from nova_cells.domain import effects, errors, lifecycle, tasks
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 
@@ -84,6 +84,15 @@ class Course:
         """It is done: the fields of the record that change with it."""
         return {name: value for name, value in report.facts.items() if name in FACTS}
 
+    def after(self, server: model.Server) -> str | None:
+        """It is done: the verb that follows at once, as a part of the same operation."""
+        return None
+
+    def parting(self, tx, server: model.Server) -> list[effects.Effect]:  # noqa: ANN001
+        """It is done, and written down: what else is sent, that nobody waits for.  ``server``:
+        as it was before."""
+        return []
+
     def failed(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
                now: float) -> Facts:
         """It failed, or was given up (then nobody knows what hosts did): the fields of the record
@@ -108,8 +117,8 @@ class Courses:
     OWN: typing.ClassVar[dict[str, type[Course]]] = {}
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
-        from nova_cells.conductor import inplace
-        own = {**self.OWN, **inplace.OWN}
+        from nova_cells.conductor import inplace, shelving
+        own = {**self.OWN, **inplace.OWN, **shelving.OWN}
         self._store = conductor.store
         self._plain = Course(conductor)
         self._own = {verb: course(conductor) for verb, course in own.items()}
@@ -121,3 +130,4 @@ class Courses:
     def host(self, tx, server: model.Server) -> str | None:  # noqa: ANN001
         """The host that does its part of the verb under way, now."""
         return self.of(server.verb).host(server, self._store.servers.wanted(tx, server.uuid))
+

@@ -28,7 +28,8 @@ from nova_cells.scheduler import choose
 LOG = logging.getLogger(__name__)
 HERE = migration.HERE            # the role of an allocation that is no move
 #: Verbs whose host makes or may have to make the guest: it is told again what it was booted with.
-ASKS_AGAIN = frozenset({"boot", "start", "reboot_hard", "resume", "rebuild", "rescue"})
+ASKS_AGAIN = frozenset({"boot", "start", "reboot_hard", "resume", "rebuild", "rescue",
+                        "unshelve"})
 ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 
@@ -156,6 +157,27 @@ class Placing:
             avoid=frozenset(host for cell, host in request.avoid_hosts if cell == mine),
             only=frozenset(host for cell, host in request.only_hosts if cell == mine),
             tried=frozenset(server.want.get("tried", "").split()), group=request.group)
+
+    def anew(self, tx, server: model.Server, now: float, *, capability: str,  # noqa: ANN001
+             role: str = HERE, forced: str | None = None) -> records.HostRecord:
+        """A host chosen anew for a server, and claimed, in this transaction, which may not have
+        changed anything yet.  Hints that named hosts when it was booted still count; an admin's
+        host of then does not.  Raises ``NoPlace``, or ``Stale`` if others were faster."""
+        request = self._store.servers.request(tx, server.uuid)
+        asked = self.ask(model.replace(server, want={}),
+                         model.replace(request, forced_host=forced))
+        self._c.places.refresh(tx, now)
+        with self._c.places.lock:
+            unable = {place.key for place in self._c.places.fleet.all()
+                      if capability not in place.capabilities}
+        asked = model.replace(asked, avoid=asked.avoid | unable)
+        try:
+            proposals = self.best(tx, server.uuid, asked, now)
+        finally:
+            self._c.places.settle(server.uuid)
+        _taken, host = self.claim(tx, server.uuid, asked, proposals, role)
+        self._c.places.doubt_host(host.name)     # its next choice looks at it again
+        return host
 
     def claim(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
               proposals: list[selection.Proposal], role: str = HERE,

@@ -4,8 +4,9 @@ import logging
 
 from nova_cells.conductor import adopting, courses
 from nova_cells.db.cell import servers as server_rows
-from nova_cells.domain import address, codec, commands, effects, lifecycle, tasks
+from nova_cells.domain import address, codec, commands, effects, errors, lifecycle, tasks
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Reports:
 
     def _done(self, tx, held: server_rows.Held, message: tasks.Report,  # noqa: ANN001
               now: float) -> list[effects.Effect]:
-        """The host did its part: the next leg, or the end."""
+        """The host did its part: the next leg, the end, or the verb that follows."""
         server, course = held.server, self._c.courses.of(held.server.verb)
         wanted = self._store.servers.wanted(tx, server.uuid)
         following = course.following(tx, server, wanted, message, now)
@@ -65,8 +66,14 @@ class Reports:
             facts |= self._c.errands.came(tx, server, message.attached, now)
         if message.power_state is not None:
             facts["power_state"] = message.power_state
-        self.end(tx, held.server, held.op, now, **facts)
-        return []
+        done = self.end(tx, held.server, held.op, now, **facts)
+        after, sent = course.after(done), course.parting(tx, server)
+        try:
+            return sent if after is None else [*sent,
+                                               self.follow(tx, done, after, now, held.op)]
+        except (errors.Conflict, errors.Unsupported) as problem:     # what was done, was done
+            LOG.warning("server=%s verb=%s cannot follow: %s", server.uuid, after, problem)
+            return sent
 
     def _leg(self, tx, server: model.Server, leg: courses.Leg,  # noqa: ANN001
              now: float) -> list[effects.Effect]:
@@ -77,6 +84,26 @@ class Reports:
         LOG.info("server=%s verb=%s leg=%s version=%d", server.uuid, server.verb, leg.wanted.leg,
                  changed.version)
         return [self._c.placing.task(tx, changed)]
+
+    def follow(self, tx, server: model.Server, verb: str, now: float,  # noqa: ANN001
+               op: str | None) -> effects.Cast:
+        """Begin a verb that nobody ordered by itself: its task.  ``op``: the operation that it is a
+        part of."""
+        begun = lifecycle.begin(server, verb, now)
+        begun, wanted = self._c.courses.of(verb).begin(tx, begun, wants.Wanted(), now)
+        self._store.servers.save(tx, begun, now, op=op, began_at=now, wanted=codec.pack(wanted),
+                                 due_at=now + self._c.settings.ask_again)
+        LOG.info("server=%s verb=%s version=%d", server.uuid, verb, begun.version)
+        return self._c.placing.task(tx, begun)
+
+    def leaving(self, tx, server: model.Server, wanted: wants.Wanted) -> wants.Wanted:  # noqa: ANN001
+        """What a verb wants that interrupts another: also that nothing is left of what the other
+        was about, if its host was to fill an image."""
+        if server.verb is None:
+            return wanted
+        before = self._store.servers.wanted(tx, server.uuid)
+        image = before.image_id or before.abandoned
+        return model.replace(wanted, abandoned=image) if image else wanted
 
     def end(self, tx, server: model.Server, op: str | None, now: float,  # noqa: ANN001
             **facts: object) -> model.Server:

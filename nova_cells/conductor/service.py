@@ -5,6 +5,7 @@ handler that lost one reads again and decides again.
 """
 
 import logging
+import typing
 
 import msgspec
 from oslo_db import exception as db_exc
@@ -21,6 +22,7 @@ from nova_cells.conductor import (
     reclaiming,
     relay,
     reports,
+    shelving,
     watchdog,
     zones,
 )
@@ -46,12 +48,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tombstone_age: float = 86400.0   # longer than any outage that is to be survived
     reclaim_instance_interval: float = 0.0   # a soft delete is for good then; 0: never
     limit_factor: float = 1.0        # stretches the deadlines of the lifecycle table
+    shelved_offload_time: int = 0    # a shelved server keeps its host for so long; below 0: always
+    shelved_poll_interval: int = 3600
 
 
 class Conductor:
     """One cell's conductor."""
 
-    JOBS = {"relay": 1.0, "watchdog": 5.0, "hosts": 2.0, "purge": 600.0, "reclaim": 60.0}
+    JOBS: typing.ClassVar[dict[str, float]] = {
+        "relay": 1.0, "watchdog": 5.0, "hosts": 2.0, "purge": 600.0, "reclaim": 60.0}
 
     def __init__(self, store, identity, ids, settings: Settings | None = None,  # noqa: ANN001
                  chooser=None) -> None:  # noqa: ANN001
@@ -74,6 +79,9 @@ class Conductor:
         self.reclaiming = reclaiming.Reclaiming(self)
         self.watchdog = watchdog.Watchdog(self)
         self.healing = healing.Healing(self)
+        self.offloading = shelving.Offloading(self)
+        if self.settings.shelved_offload_time > 0 and self.settings.shelved_poll_interval > 0:
+            self.JOBS = {**self.JOBS, "shelved": float(self.settings.shelved_poll_interval)}
 
     def start(self, now: float) -> list[effects.Effect]:
         """Ask about every open verb again: tasks may have been lost with the last conductor."""
@@ -141,6 +149,8 @@ class Conductor:
                 return self.hosts.tick(now)
             case "reclaim":
                 return self.reclaiming.tick(now)
+            case "shelved":
+                return self.offloading.tick(now)
             case "purge":
                 with self.store.write() as tx:
                     self.store.servers.purge(tx, now - self.settings.tombstone_age)

@@ -78,10 +78,12 @@ OPTS: dict[str, list[cfg.Opt]] = {
 
 
 def conductor(settings: type, conf: cfg.ConfigOpts) -> typing.Any:
-    """A conductor's settings: of its group, and what it shares with the API."""
+    """A conductor's settings: of its group, and what Nova has in [DEFAULT]."""
     return msgspec.structs.replace(
         fill(settings, conf.conductor),
-        reclaim_instance_interval=float(conf.reclaim_instance_interval))
+        reclaim_instance_interval=float(conf.reclaim_instance_interval),
+        shelved_offload_time=conf.shelved_offload_time,
+        shelved_poll_interval=conf.shelved_poll_interval)
 
 
 def fill(settings: type, group: cfg.ConfigOpts.GroupAttr) -> typing.Any:

@@ -31,8 +31,8 @@ TYPES: dict[str, type] = {
         records.Acks, records.Refusal, records.Gone, records.HostSettled, tasks.Task,
         tasks.Report, tasks.Hello, tasks.Goodbye, tasks.Welcome, tasks.Refused,
         tasks.GuestsSeen, tasks.GuestChanged, tasks.Sweep, tasks.Look, tasks.Looked,
-        tasks.ConsoleQuery, tasks.ErrandTask, tasks.ErrandReport, selection.Select,
-        selection.Selected)
+        tasks.ConsoleQuery, tasks.ErrandTask, tasks.ErrandReport, tasks.DropImage,
+        selection.Select, selection.Selected)
 }
 _DECODERS: dict[str, msgspec.json.Decoder[typing.Any]] = {
     name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}

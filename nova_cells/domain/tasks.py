@@ -155,6 +155,15 @@ class Sweep(commands.Message, kw_only=True):
     host_uuid: str = ""
 
 
+class DropImage(commands.Message, kw_only=True):
+    """Delete this image, which a server was shelved in: it runs, as the cell has written down.
+    Nobody waits for it: an image that stays costs room, and no more."""
+
+    server: str
+    image_id: str
+    host_uuid: str = ""
+
+
 class Query(commands.Message, kw_only=True):
     """Base of the questions to a host about one guest."""
 

@@ -13,6 +13,11 @@ from nova_cells.domain import boot
 from nova_cells.domain import migration as moves
 from nova_cells.domain import server as model
 
+#: Words of ``Wanted.options`` of a backup: what kind, how many are kept, whose they may be.
+KIND, ROTATION, OWNER = "backup_type", "rotation", "owner"
+#: Of unshelve: the zone to be pinned to, or to none.
+ZONE, UNPIN = "availability_zone", "unpin"
+
 
 class Renewal(model.Value, kw_only=True):
     """What an owner gives anew with a rebuild.  A field left ``UNSET`` stays."""
@@ -44,3 +49,4 @@ class Wanted(model.Value, kw_only=True):
     renewal: Renewal | None = None           # what is given anew: rebuild
     former: model.ImageFacts | None = None   # the image before, which a failed rebuild shows again
     leg: str = ""                            # which part of a verb of several hosts; "": the first
+    abandoned: str | None = None             # an image that an interrupted verb was to fill

@@ -10,6 +10,7 @@ import collections.abc
 import hashlib
 import threading
 import time
+import typing
 
 from nova_cells.domain import server as model
 from nova_cells.image import protocol
@@ -43,6 +44,6 @@ class CachedImages:
                 self._known.popitem(last=False)
         return image
 
-    def download(self, image: model.ImageFacts, path: str) -> None:
-        """Straight from the room."""
-        self._room.download(image, path)
+    def __getattr__(self, name: str) -> typing.Any:
+        """Everything else is straight from the room."""
+        return getattr(self._room, name)

@@ -4,11 +4,12 @@ May assume nothing.  Never reaches a network.  What it hands out is verified as 
 one's is, so a corrupt image is found here too.
 """
 
-import hashlib
+import collections.abc
+import time
 
 from nova_cells.domain import errors
 from nova_cells.domain import server as model
-from nova_cells.image import verify
+from nova_cells.image import fake_making, verify
 
 CIRROS = "c1220500-fa4e-4000-8000-000000000001"
 SPARSE = "c1220500-fa4e-4000-8000-000000000002"
@@ -34,51 +35,29 @@ def empty_qcow2(virtual_size: int) -> bytes:
     return b"".join(part.ljust(CLUSTER, b"\0") for part in parts)
 
 
-class FakeImages:
+class FakeImages(fake_making.FakeMaking):
     """Images by id.  Everybody may see those of no project; a token of another sees no other."""
 
-    def __init__(self) -> None:
-        self._images: dict[str, tuple[model.ImageFacts, bytes, str]] = {}
-        self._owners: dict[str, str | None] = {}
+    def __init__(self, now: collections.abc.Callable[[], float] = time.time) -> None:
+        super().__init__(now)
         self.downloads = 0
         self.add(CIRROS, PICTURE, name="cirros-fake")
         self.add(SPARSE, empty_qcow2(16 * 1024 * 1024), name="sparse-fake", disk_format="qcow2")
 
-    def add(self, image_id: str, data: bytes, *, status: str = "active", owner: str | None = None,
-            **facts: object) -> model.ImageFacts:
-        """Put an image there.  ``owner``: the only token that may see it; None: everybody."""
-        described: dict[str, object] = {
-            "name": image_id, "disk_format": "raw", "size": len(data), "hash_algo": "sha512",
-            "hash_value": hashlib.sha512(data).hexdigest()}
-        image = model.ImageFacts(id=image_id, **{**described, **facts})
-        self._images[image_id] = (image, data, status)
-        self._owners[image_id] = owner
-        return image
-
-    def remove(self, image_id: str) -> None:
-        """Take an image away."""
-        self._images.pop(image_id, None)
-
     def list(self) -> list[model.ImageFacts]:
-        """All of them, for whoever starts a cluster without an image service."""
-        return [image for image, _, _ in self._images.values()]
+        """All that can be booted, for whoever starts a cluster without an image service."""
+        return [kept.facts for kept in self._images.values() if kept.status == "active"]
 
     def facts(self, image_id: str, token: str | None = None) -> model.ImageFacts:
         """What booting needs to know of an image."""
-        image, _, status = self._get(image_id)
-        owner = self._owners[image_id]
-        if token is not None and owner not in (None, token):
-            raise errors.NotFound(f"Image {image_id} could not be found.")
-        verify.bootable(image, status)
-        return image
+        kept = self._get(image_id, token)
+        verify.bootable(kept.facts, kept.status)
+        return kept.facts
 
     def download(self, image: model.ImageFacts, path: str) -> None:
         """Write the bytes, verified."""
-        _, data, _ = self._get(image.id)
+        kept = self._get(image.id)
+        if kept.status != "active":
+            raise errors.Conflict(f"Image {image.id} is not active.")
         self.downloads += 1
-        verify.save([data], image, path)
-
-    def _get(self, image_id: str) -> tuple[model.ImageFacts, bytes, str]:
-        if image_id not in self._images:
-            raise errors.NotFound(f"Image {image_id} could not be found.")
-        return self._images[image_id]
+        verify.save([kept.data], image, path)

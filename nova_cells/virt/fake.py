@@ -24,6 +24,7 @@ from nova_cells.domain import server as model
 from nova_cells.virt import (
     fake_inplace,
     fake_interfaces,
+    fake_snapshots,
     fake_telling,
     fake_volumes,
     fetch,
@@ -70,13 +71,15 @@ class Guest(msgspec.Struct, omit_defaults=True):
     rescue_password: str = ""            # digest of what that was told
     passwords: int = 0                   # how often one was set inside
     dumps: int = 0                       # how often its kernel was made to write one
+    snapshots: tuple[str, ...] = ()      # copies of its disk, by the ids of their images
 
     def artefacts(self) -> list[str]:
         """What exists of it."""
         there = {"process": self.power in (RUNNING, PAUSED), "definition": self.defined,
                  "saved memory": self.saved, "disk": self.disk_gb is not None,
                  "config drive": self.config_drive, "console log": bool(self.console),
-                 "old disk": self.aside is not None, "rescue disk": bool(self.rescue)}
+                 "old disk": self.aside is not None, "rescue disk": bool(self.rescue),
+                 "snapshot": bool(self.snapshots)}
         return [*(name for name, exists in there.items() if exists),
                 *(f"volume {volume}" for volume in self.volumes),
                 *(f"interface {port}" for port in self.nics)]
@@ -101,12 +104,13 @@ class Guest(msgspec.Struct, omit_defaults=True):
 
 
 class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces.FakeInterfaces,
-                 fake_inplace.Inplace):
+                 fake_inplace.Inplace, fake_snapshots.Snapshots):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
                               "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
-                              "volumes", "assisted_snapshots", "interfaces"}
+                              "volumes", "assisted_snapshots", "interfaces", "snapshot", "backup",
+                              "shelve", "shelve_offload", "unshelve"}
                              ) | fake_inplace.CAPABILITIES
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
@@ -243,6 +247,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             guest.disk_gb, guest.config_drive, guest.console = None, False, ""
             guest.vcpus, guest.memory_mb, guest.volumes, guest.nics = 0, 0, {}, {}
             guest.aside, guest.rescue, guest.rescue_password = None, "", ""
+            guest.snapshots = ()
             self.deaf.discard(uuid)
 
     def leftovers(self, uuid: str) -> list[str]:

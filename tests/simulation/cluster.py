@@ -12,9 +12,12 @@ import hashlib
 import heapq
 import random
 
+import msgspec
+
 from nova_cells.collector import service as collecting
 from nova_cells.compute import agent as agents
 from nova_cells.compute import journal as journals
+from nova_cells.compute import rooms
 from nova_cells.conductor import proposing
 from nova_cells.conductor import service as conducting
 from nova_cells.db import cell as cell_db
@@ -55,6 +58,7 @@ class Cluster:
         self.delivered = 0
         self.cut: set[str] = set()               # cells that no message reaches or leaves
         self.watch: list[collections.abc.Callable[[world.Node | None], None]] = []
+        self.offload = random.Random(seed + 2).choice((0, 0, 60, -1))    # shelved_offload_time
         self.key = world.StillSeal()
         self.images = fake_images.FakeImages()
         self.view = view_db.View("sqlite://", self.key,
@@ -91,7 +95,9 @@ class Cluster:
 
     def _conductor(self, store: cell_db.CellStore, name: str, chooser: collections.abc.Callable[
             [], proposing.Chooser]) -> collections.abc.Callable[[], conducting.Conductor]:
-        return lambda: conducting.Conductor(store, store.identity(name), self.ids, CONDUCTOR,
+        settings = msgspec.structs.replace(CONDUCTOR, shelved_offload_time=self.offload,
+                                           shelved_poll_interval=30)
+        return lambda: conducting.Conductor(store, store.identity(name), self.ids, settings,
                                             chooser())
 
     def _host(self, cell: str, name: str, vcpus: int) -> None:
@@ -103,7 +109,8 @@ class Cluster:
 
         def make() -> agents.Agent:
             driver._watchers.clear()
-            agent = agents.Agent(driver, journal, cell, name, self.ids, AGENT, self.key)
+            agent = agents.Agent(driver, journal, cell, name, self.ids, AGENT, self.key,
+                                  rooms.Rooms(images=self.images))
             agent.step = self._step
             return agent
         self._node(name, make, cell, name)

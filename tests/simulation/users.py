@@ -10,6 +10,7 @@ from nova_cells.domain import codec, errors
 PATIENCE = 5.0                   # seconds until a call is given up
 
 Make = collections.abc.Callable[[], orders.Order | None]
+Refused = collections.abc.Callable[[], object]
 
 
 class Users:
@@ -18,7 +19,8 @@ class Users:
     def __init__(self, cluster) -> None:  # noqa: ANN001
         self._c = cluster
         self.orders = orders.Orders(cluster.view, cluster.ids)
-        self._waiting: dict[str, orders.Order] = {}
+        self._waiting: dict[str, tuple[orders.Order, Refused]] = {}
+        self.unanswered: set[str] = set()        # servers of orders that may or may not be done
 
     def boot(self, asked: orders.Asked) -> list[str]:
         """POST servers.  The offers are sent once, or not at all if the API dies just then."""
@@ -31,17 +33,19 @@ class Users:
         self._c.touched(None)
         return [server.uuid for server in accepted.servers]
 
-    def send(self, make: Make) -> None:
-        """Any other request: an order, its call, its answer or none."""
+    def send(self, make: Make, refused: Refused = lambda: None) -> None:
+        """Any other request: an order, its call, its answer or none.  ``refused``: what the API
+        takes back when it is certain that nothing was done."""
         try:
             order = make()
             if order is not None:
-                self._carry_out(order)
+                self._carry_out(order, refused)
         except errors.Problem as problem:
             self._c.say("API", type(problem).__name__, problem.message)
+            refused()
         self._c.touched(None)
 
-    def _carry_out(self, order: orders.Order) -> None:
+    def _carry_out(self, order: orders.Order, refused: Refused) -> None:
         if order.record is not None:
             for cast in order.casts:
                 self._c.cast(cast.to, cast.message, None)
@@ -51,7 +55,7 @@ class Users:
         except errors.CellDown:
             return self.orders.lost(order, self._c.now)
         token = self._c.ids.uuid()
-        self._waiting[token] = order
+        self._waiting[token] = order, refused
         self._c.cast(order.to, order.command, None, reply_to=token)
         self._c.at(PATIENCE, lambda: self._timeout(token))
 
@@ -65,19 +69,24 @@ class Users:
                    lambda: self._answered(token, codec.decode(text)))
 
     def _answered(self, token: str, message: object) -> None:
-        order = self._waiting.pop(token, None)
+        order, refused = self._waiting.pop(token, (None, None))
         if order is None:
             return
         try:
             self.orders.finish(order, message, self._c.now)
+        except errors.CellDown as problem:
+            self._c.say("API", type(problem).__name__, problem.message)
+            self.unanswered.add(order.command.server)
         except errors.Problem as problem:
             self._c.say("API", type(problem).__name__, problem.message)
+            refused()
         self._c.touched(None)
 
     def _timeout(self, token: str) -> None:
-        order = self._waiting.pop(token, None)
+        order, _refused = self._waiting.pop(token, (None, None))
         if order is None:
             return
+        self.unanswered.add(order.command.server)
         try:
             self.orders.lost(order, self._c.now)
         except errors.CellDown:

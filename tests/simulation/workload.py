@@ -8,7 +8,7 @@ from nova_cells.api import orders
 from nova_cells.domain import boot, commands, groups
 from nova_cells.domain import server as model
 from tests.simulation import cluster as clusters
-from tests.simulation import inplace, invariants, monitor
+from tests.simulation import imaging, inplace, invariants, monitor
 
 FLAVORS = [model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=n * 512, disk_gb=1)
            for n in (1, 2, 3)]
@@ -30,6 +30,7 @@ class Run:
         self.cluster.watch.append(self.monitor)
         self.image = self.cluster.images.list()[0]
         self.servers: list[str] = []
+        self.imaging = imaging.Imaging(self)
         self.reset: set[str] = set()     # the operator's word about them may be wrong
         self.restored = False            # nor does an old copy know of who was in a group
         self._luck = random.Random(seed * 104729 + 7)        # of groups alone: old seeds stay
@@ -59,6 +60,7 @@ class Run:
         invariants.check(c, self.reset)
         if not self.restored:
             invariants.check_groups(c, self.groups)
+        self.imaging.check(c.users.unanswered, self.monitor.restored, self.reset)
 
     def _turn(self) -> None:
         roll = self.rng.random()
@@ -113,6 +115,8 @@ class Run:
         o, send, origin = c.users.orders, c.users.send, self._origin()
         if roll < 0.25:
             send(lambda: o.delete(uuid, origin, c.now))
+        elif roll < 0.42:
+            self.imaging.one(uuid)
         elif roll < 0.68:
             verb = rng.choice(VERBS)
             send(inplace.order(self, uuid, verb, origin))

@@ -122,9 +122,6 @@ _console = acting.fields(
     "os-getConsoleOutput", length=optional(shapes.nullable(shapes.integer(-1))))
 _state = acting.fields("os-resetState", state=shapes.one_of("active", "error"))
 _resize = acting.fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
-_image = acting.fields("createImage", name=shapes.name, metadata=optional(shapes.metadata))
-_backup = acting.fields("createBackup", name=shapes.name, backup_type=shapes.string(),
-                  rotation=shapes.non_negative, metadata=optional(shapes.metadata))
 
 SERVED = (
     action("os-start", acting.verb("start", "servers:start")),
@@ -144,11 +141,6 @@ UNSERVED = (
     later("resize", "servers:resize", "resize", _resize),
     later("confirmResize", "servers:confirm_resize", "resize"),
     later("revertResize", "servers:revert_resize", "resize"),
-    later("createImage", "servers:create_image", "snapshot", _image),
-    later("createBackup", "os-create-backup", "backup", _backup),
-    later("shelve", "os-shelve:shelve", "shelve"),
-    later("shelveOffload", "os-shelve:shelve_offload", "shelve_offload"),
-    later("unshelve", "os-shelve:unshelve", "unshelve"),
     later("migrate", "os-migrate-server:migrate", "resize"),
     later("os-migrateLive", "os-migrate-server:migrate_live", "live_migrate"),
     later("evacuate", "os-evacuate", "evacuate"),
@@ -167,18 +159,15 @@ ACTIONS = (*SERVED, *UNSERVED, *GONE)
 
 _MEMBER, _WHERE = policy.MEMBER_OR_ADMIN, "POST /servers/{server_id}/action"
 _ADMINS = {"os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
-           "os-migrate-server:migrate",
-           "os-migrate-server:migrate_live", "os-evacuate", "os-shelve:shelve_offload",
+           "os-migrate-server:migrate", "os-migrate-server:migrate_live", "os-evacuate",
            "os-lock-server:unlock:unlock_override"}
 _NAMES = (
     "servers:start", "servers:stop", "servers:reboot", "os-pause-server:pause",
     "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
     "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
     "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
-    "servers:resize", "servers:confirm_resize",
-    "servers:revert_resize", "servers:create_image", "os-create-backup",
-    "os-shelve:shelve", "os-shelve:shelve_offload",
-    "os-shelve:unshelve", "os-migrate-server:migrate", "os-migrate-server:migrate_live",
+    "servers:resize", "servers:confirm_resize", "servers:revert_resize",
+    "os-migrate-server:migrate", "os-migrate-server:migrate_live",
     "os-evacuate", "os-security-groups:add",
     "os-security-groups:remove", "os-multinic:add", "os-multinic:remove", "os-floating-ips:add",
     "os-floating-ips:remove")

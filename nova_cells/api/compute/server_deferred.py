@@ -8,7 +8,7 @@ With ``[DEFAULT] reclaim_instance_interval`` a DELETE only puts a server aside f
 
 import typing
 
-from nova_cells.api import acting, found
+from nova_cells.api import acting, found, image_making
 
 
 def restore(request: typing.Any) -> None:
@@ -23,6 +23,7 @@ def force_delete(request: typing.Any) -> None:
     row = acting.allowed(request, "os-deferred-delete:force")
     services = request.services
     found.carry_out(request, services.orders.delete(row.uuid, request.origin, services.now()))
+    image_making.forget_shelved(request, row)
 
 
 ACTIONS = (

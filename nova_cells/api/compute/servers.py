@@ -17,6 +17,7 @@ from nova_cells.api import (
     formats,
     found,
     identity,
+    image_making,
     once,
     policy,
     server_create,
@@ -223,6 +224,7 @@ def delete(request: typing.Any) -> None:
             return
     order = services.orders.delete(row.uuid, request.origin, services.now())
     found.carry_out(request, order)
+    image_making.forget_shelved(request, row)
 
 
 _update = Shape(server=Shape(

@@ -35,6 +35,8 @@ def server(uuid: str, epoch: int = 1, **fields: object) -> model.Server:
 class CellTest(testtools.TestCase):
     """One cell with one host, h1."""
 
+    can: tuple[str, ...] = ("boot", "stop", "start", "pause")
+
     def setUp(self):
         super().setUp()
         self.ids = Ids()
@@ -58,7 +60,7 @@ class CellTest(testtools.TestCase):
                      resources.DISK_GB: resources.Inventory(total=100)}
         return (conductor or self.conductor).handle(tasks.Hello(
             host=host, uuid=str(uuids.uuid5(uuids.NAMESPACE_DNS, host)), node=host,
-            capabilities=("boot", "stop", "start", "pause"), inventory=inventory,
+            capabilities=self.can, inventory=inventory,
             starting=starting), now)
 
     def offer(self, uuid: str, epoch: int = 1, now: float = NOW,

@@ -43,6 +43,14 @@ VOLUME = Service(("block-storage", "volumev3", "volume"), "cinder", "volume")
 BAREMETAL = Service(("baremetal",), "ironic", "bare metal", "/v1")
 
 
+class Document(dict):
+    """What the service sent; what must be in it, and is not, is the service's fault."""
+
+    def __missing__(self, key: str) -> typing.NoReturn:
+        raise errors.CellDown("The service that owns this answered what cannot be understood; "
+                              "try again later")
+
+
 class Answer(typing.NamedTuple):
     """What the service said."""
 
@@ -61,7 +69,9 @@ class Answer(typing.NamedTuple):
 
 
 def part(text: str) -> str:
-    """Something of the user's inside a path."""
+    """Something of the user's inside a path.  Dots alone would lead out of it."""
+    if not text.strip("."):
+        raise errors.NotFound("The resource could not be found.")
     return urllib.parse.quote(text, safe="")
 
 
@@ -159,7 +169,7 @@ def _document(reply: requests.Response) -> Json:
         found = reply.json() if reply.content else {}
     except ValueError:
         found = {}
-    return found if isinstance(found, dict) else {}
+    return Document(found) if isinstance(found, dict) else Document()
 
 
 # -- rows of the catalogue ------------------------------------------------------------------------

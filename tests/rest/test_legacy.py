@@ -135,6 +135,11 @@ class Networks(Neighbourly):
                 "NeutronError": {"type": kind, "message": "no"}})
             self.assertEqual(status, self.ask("POST", "/os-floating-ips", {"pool": "out"}).status)
 
+    def test_what_cannot_be_understood(self):
+        for document in ({}, {"networks": "x"}):
+            self.other.refusals["GET", f"/networks/{NET}"] = (200, document)
+            self.assertEqual(503, self.ask("GET", f"/os-networks/{NET}").status, document)
+
     def test_refusals(self):
         for theirs, ours in ((401, 403), (403, 403), (404, 404), (400, 400), (500, 503)):
             self.other.refusals["GET", "/networks"] = (theirs, {"NeutronError": {"message": "no"}})
@@ -147,6 +152,10 @@ class Networks(Neighbourly):
     def test_no_way_out_of_a_path(self):
         self.ask("GET", "/os-networks/..%2F..%2Fsecret")
         self.ask("GET", f"/os-networks/{NET}%3Fa=b")
+        for dots in ("..", "%2e%2e", ".", "..."):
+            for path in ("/os-networks/", "/os-floating-ips/", "/os-tenant-networks/"):
+                self.assertEqual(404, self.ask("GET", path + dots).status)
+            self.assertEqual(404, self.ask("DELETE", f"/os-floating-ips/{dots}").status)
         for _method, path, _token in self.other.asked:
             self.assertTrue(path.startswith("/networks/"), path)
 

@@ -37,6 +37,7 @@ COMMANDS: dict[type, str] = {
     commands.ChangeMetadata: "refuse",
     commands.ChangeTags: "refuse",
     commands.ClearPassword: "refuse",
+    commands.SteerMigration: "refuse",
     commands.ReadConsole: "refuse",
     commands.ReadDiagnostics: "refuse",
     commands.FindConsole: "refuse",

@@ -235,6 +235,15 @@ class Orders:
         row, _server = self._find(uuid)
         return self._to_cell(row, commands.ClearPassword, origin) if row.placed else None
 
+    def steer_migration(self, uuid: str, migration: str, shown: str, word: str, early: bool,
+                        origin: commands.Origin, now: float) -> Order:
+        """Abort a live migration, or have it end soon."""
+        row, _server = self._find(uuid)
+        if not row.placed:
+            raise errors.Conflict(f"Instance {uuid} is on no host: it is not being migrated")
+        return self._to_cell(row, commands.SteerMigration, origin, migration=migration,
+                             shown=shown, word=word, early=early)
+
     def delete(self, uuid: str, origin: commands.Origin, now: float,
                force: bool = False) -> Order | None:
         """Delete.  None when it was carried out here, for the server is in no cell."""

@@ -23,6 +23,7 @@ PROJECT_READER = "rule:project_reader_api"
 PROJECT_MEMBER = "rule:project_member_api"
 READER_OR_ADMIN = "rule:project_reader_or_admin"
 MEMBER_OR_ADMIN = "rule:project_member_or_admin"
+MANAGER_OR_ADMIN = "rule:project_manager_or_admin"
 OWNER_OR_ADMIN = "rule:project_reader_or_admin"
 KEEP_SECONDS = 5.0                       # how long a decision is remembered
 KEEP_ENTRIES = 20_000
@@ -38,6 +39,9 @@ BASE = (
                        "The project's members."),
     policy.RuleDefault("project_reader_api", "role:reader and project_id:%(project_id)s",
                        "The project's readers."),
+    policy.RuleDefault("project_manager_or_admin",
+                       "rule:project_manager_api or rule:context_is_admin",
+                       "The project's managers, and admins."),
     policy.RuleDefault("project_member_or_admin",
                        "rule:project_member_api or rule:context_is_admin",
                        "The project's members, and admins."),

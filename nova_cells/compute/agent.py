@@ -56,6 +56,7 @@ class Agent:
         self.JOBS = {"hello": self.settings.hello, "guests": self.settings.guests, "events": 1.0}
         self._locks: dict[str, threading.Lock] = {}
         self._newest: dict[str, tuple[int, int]] = {}    # highest stamp that has come, not begun
+        self._doing: dict[str, tasks.Task] = {}      # under way
         self._guard = threading.Lock()
         self._pending: dict[str, int] = {}
         self._events: collections.deque[tasks.GuestSeen] = collections.deque()
@@ -196,12 +197,29 @@ class Agent:
     # -- doing ----------------------------------------------------------------------------------
 
     def _task(self, task: tasks.Task) -> list[effects.Effect]:
+        if self._repeats(task):
+            return []
         lock = self._enter(task.server, task.stamp)
         try:
             with lock:
+                with self._guard:
+                    self._doing[task.server] = task
                 return self._do(task)
         finally:
+            with self._guard:
+                if self._doing.get(task.server) is task:
+                    del self._doing[task.server]
             self._leave(task.server)
+
+    def _repeats(self, task: tasks.Task) -> bool:
+        """Whether it is the very task that is under way: then it says nothing new but what is
+        wanted now.  A newer one is waited for, so what is under way need not be finished."""
+        with self._guard:
+            doing = self._doing.get(task.server)
+        if doing is None or doing.stamp > task.stamp:
+            return False
+        verbs.steer(self.driver, doing, task)
+        return doing.stamp == task.stamp
 
     def _enter(self, server: str, stamp: tuple[int, int]) -> threading.Lock:
         """Make the newest stamp known, so that an older task under way stops at its next step."""
@@ -317,15 +335,16 @@ class Agent:
                 entry, steps=(*entry.steps, step)))
             return True
 
-        def progress(phase: int) -> None:
+        def tell(phase: int, facts: dict[str, str]) -> None:
             self.send(self._conductor(tasks.Report(
                 server=task.server, epoch=task.epoch, ticket=task.ticket, host=self.host,
-                result="progress", phase=phase, request_id=task.request_id)))
+                result="progress", phase=phase, facts=facts, request_id=task.request_id)))
 
         return work.Work(
             task=task, driver=self.driver, rooms=self.rooms, host=self.host, attached=attached,
             secrets=self._seal.open_secrets(task.secrets), open=self._seal.open_secrets,
-            repeated=repeated, step=before, first=first, progress=progress)
+            repeated=repeated, step=before, first=first, progress=lambda phase: tell(phase, {}),
+            tell=tell)
 
     def _sweep(self, message: tasks.Sweep) -> list[effects.Effect]:
         """Destroy what is left of a server that the cell knows to be gone from here, unless a

@@ -1,8 +1,18 @@
 """What each verb does on a host: flows and single moves, all repeatable."""
 
 import base64
+import typing
 
-from nova_cells.compute import flow, imaging, inplace, ports, shelving, work
+from nova_cells.compute import (
+    evacuate,
+    flow,
+    imaging,
+    inplace,
+    live_migrate,
+    ports,
+    shelving,
+    work,
+)
 from nova_cells.domain import boot, lifecycle, tasks
 from nova_cells.domain import server as model
 from nova_cells.virt import protocol
@@ -83,7 +93,15 @@ WORKS: dict[str, work.Doing] = {
     "shelve": shelving.shelve,
     "shelve_offload": shelving.shelve_offload,
     "unshelve": shelving.unshelve,
+    "live_migrate": live_migrate.live_migrate,
+    "evacuate": evacuate.evacuate,
 }
+
+
+def steer(driver: typing.Any, doing: tasks.Task, task: tasks.Task) -> None:
+    """While one task is under way, it came again, or another for the same server."""
+    if doing.verb == "live_migrate":
+        live_migrate.steer(driver, doing, task)
 
 
 # -- the other verbs ------------------------------------------------------------------------------

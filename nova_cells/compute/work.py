@@ -34,6 +34,7 @@ class Work:
     step: collections.abc.Callable[[str], None]      # told of each step; may raise Interrupted
     first: collections.abc.Callable[[str], bool]     # False: this step was begun before
     progress: collections.abc.Callable[[int], None]  # tells the cell that a later phase is reached
+    tell: collections.abc.Callable[[int, dict[str, str]], None]     # the same, with facts
 
     @property
     def images(self) -> typing.Any:

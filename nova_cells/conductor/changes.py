@@ -8,7 +8,7 @@ import logging
 
 import msgspec
 
-from nova_cells.conductor import questions
+from nova_cells.conductor import questions, steering
 from nova_cells.db.cell import servers as server_rows
 from nova_cells.domain import (
     address,
@@ -85,6 +85,8 @@ class Changes:
                 return self._act(tx, message, server, now)
             case commands.Run():
                 return self._c.errands.run(tx, message, server, now)
+            case commands.SteerMigration():
+                return self._steer(tx, message, server, now)
             case commands.Lock():
                 changed = lifecycle.lock(server, message.locked, message.reason,
                                          message.origin.project_id, now)
@@ -143,6 +145,13 @@ class Changes:
             held = self._store.servers.get(tx, server.uuid)
             return self._c.reports.fail(tx, held, why, None, now), []
         return changed, [self._c.placing.task(tx, changed)]
+
+    def _steer(self, tx, message: commands.SteerMigration, server: model.Server,  # noqa: ANN001
+               now: float) -> tuple[model.Server, list[effects.Effect]]:
+        changed, sent = self._c.steering.steer(tx, message, server, now)
+        self._action(tx, message, changed, steering.ACTIONS[message.word], now,
+                     steering.EVENTS[message.word])
+        return changed, sent
 
     def _delete(self, tx, message: commands.Delete, held: server_rows.Held | None,  # noqa: ANN001
                 now: float) -> list[effects.Effect]:

@@ -45,6 +45,12 @@ class Failed(typing.NamedTuple):
     details: str | None = None
 
 
+class Done(typing.NamedTuple):
+    """It is over, and done, whatever the host that did not answer would have said."""
+
+    facts: Facts
+
+
 #: What a host may say of itself in a report, for any verb.
 FACTS = ("root_device_name", "instance_name", "node")
 
@@ -77,6 +83,21 @@ class Course:
                 report: tasks.Report, now: float) -> Leg | None:
         """A host could not do its part, and went back over it: another leg; or None, the verb
         failed."""
+        return None
+
+    def progressed(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+                   report: tasks.Report, now: float) -> Facts:
+        """A host tells how far it is: the fields of the record that change with it."""
+        return {}
+
+    def alone(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+              now: float) -> Leg | Failed | Done | None:
+        """The host whose part it is is down: what happens without it; or None, it is waited for."""
+        return None
+
+    def overdue(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+                now: float) -> Leg | None:
+        """Its time is over and its host is up: another leg, before it is given up; or None."""
         return None
 
     def done(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
@@ -117,8 +138,9 @@ class Courses:
     OWN: typing.ClassVar[dict[str, type[Course]]] = {}
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
-        from nova_cells.conductor import inplace, shelving
-        own = {**self.OWN, **inplace.OWN, **shelving.OWN}
+        from nova_cells.conductor import evacuating, inplace, live_migrating, shelving
+        own = {**self.OWN, **inplace.OWN, **shelving.OWN, **live_migrating.OWN,
+               **evacuating.OWN}
         self._store = conductor.store
         self._plain = Course(conductor)
         self._own = {verb: course(conductor) for verb, course in own.items()}

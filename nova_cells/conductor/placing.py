@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 HERE = migration.HERE            # the role of an allocation that is no move
 #: Verbs whose host makes or may have to make the guest: it is told again what it was booted with.
 ASKS_AGAIN = frozenset({"boot", "start", "reboot_hard", "resume", "rebuild", "rescue",
-                        "unshelve"})
+                        "unshelve", "live_migrate", "evacuate"})
 ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 

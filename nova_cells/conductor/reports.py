@@ -43,7 +43,11 @@ class Reports:
 
     def _progress(self, tx, server: model.Server, message: tasks.Report,  # noqa: ANN001
                   now: float) -> None:
-        changed = lifecycle.advance(server, message.phase, now)
+        facts = self._c.courses.of(server.verb).progressed(
+            tx, server, self._store.servers.wanted(tx, server.uuid), message, now)
+        changed = lifecycle.advance(server, message.phase, now, **facts)
+        if changed is server and facts:
+            changed = lifecycle.change(server, now, **facts)
         if changed is not server:
             self._store.servers.save(tx, changed, now,
                                      due_at=now + self._c.settings.ask_again)
@@ -55,7 +59,7 @@ class Reports:
         wanted = self._store.servers.wanted(tx, server.uuid)
         following = course.following(tx, server, wanted, message, now)
         if isinstance(following, courses.Leg):
-            return self._leg(tx, server, following, now)
+            return self.leg(tx, server, following, now)
         if following is not None:
             self.fail(tx, held, following.why, following.details, now)
             return []
@@ -75,7 +79,20 @@ class Reports:
             LOG.warning("server=%s verb=%s cannot follow: %s", server.uuid, after, problem)
             return sent
 
-    def _leg(self, tx, server: model.Server, leg: courses.Leg,  # noqa: ANN001
+    def without(self, tx, held: server_rows.Held,  # noqa: ANN001
+                end: courses.Leg | courses.Failed | courses.Done,
+                now: float) -> list[effects.Effect]:
+        """The verb goes on, or ends, without a host that is down."""
+        match end:
+            case courses.Leg():
+                return self.leg(tx, held.server, end, now)
+            case courses.Failed():
+                self.fail(tx, held, end.why, end.details, now)
+            case courses.Done():
+                self.end(tx, held.server, held.op, now, **end.facts)
+        return []
+
+    def leg(self, tx, server: model.Server, leg: courses.Leg,  # noqa: ANN001
              now: float) -> list[effects.Effect]:
         """The verb goes on, on another host or another way, under a ticket of its own."""
         changed = lifecycle.retry(server, now, **leg.facts)
@@ -135,7 +152,7 @@ class Reports:
         if leg is not None:
             LOG.info("server=%s verb=%s failed on host=%s, goes another way: %s", held.uuid,
                      held.server.verb, message.host, message.error)
-            return [*self._leg(tx, held.server, leg, now), effects.Wake("relay")]
+            return [*self.leg(tx, held.server, leg, now), effects.Wake("relay")]
         self.fail(tx, held, message.error or "the host could not do it", message.details, now)
         return [effects.Wake("relay")]
 

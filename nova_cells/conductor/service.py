@@ -23,6 +23,7 @@ from nova_cells.conductor import (
     relay,
     reports,
     shelving,
+    steering,
     watchdog,
     zones,
 )
@@ -70,6 +71,7 @@ class Conductor:
         self.moves = moves.Moves(self)
         self.courses = courses.Courses(self)
         self.errands = errands.Errands(self)
+        self.steering = steering.Steering(self)
         self.changes = changes.Changes(self)
         self.hosts = hosts.Hosts(self)
         self.zones = zones.Zones(self)

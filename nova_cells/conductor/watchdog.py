@@ -56,8 +56,10 @@ class Watchdog:
             # What is left of the guest is swept when the host comes back and shows it.
             self._c.reports.end(tx, server, held.op, now)
             return [effects.Wake("relay")]
-        age = now - held.began_at
-        if age > verb.limit * self._c.settings.limit_factor and verb.name != "delete":
+        instead = self._instead(tx, server, up, self._overdue(held, verb, now), now)
+        if instead is not None:
+            return [*self._c.reports.without(tx, held, instead, now), effects.Wake("relay")]
+        if self._overdue(held, verb, now):
             self._c.reports.fail(
                 tx, held, f"{verb.action} did not finish within {verb.limit} seconds on its "
                 f"host{'' if up else ', which does not answer'}", None, now)
@@ -66,3 +68,15 @@ class Watchdog:
                  server.version)
         self._store.servers.ask_later(tx, held, now + self._c.settings.ask_again)
         return [self._c.placing.task(tx, server)] if up else []
+
+    def _overdue(self, held: server_rows.Held, verb: lifecycle.Verb, now: float) -> bool:
+        age = now - held.began_at
+        return age > verb.limit * self._c.settings.limit_factor and verb.name != "delete"
+
+    def _instead(self, tx, server, up: bool, overdue: bool, now: float):  # noqa: ANN001, ANN202
+        """What its course does when its host is down, or when its time is over."""
+        course, wanted = self._c.courses.of(server.verb), self._store.servers.wanted(
+            tx, server.uuid)
+        if not up:
+            return course.alone(tx, server, wanted, now)
+        return course.overdue(tx, server, wanted, now) if overdue else None

@@ -67,6 +67,9 @@ FAKE = [
                help="GiB of disk that each fake host has."),
     cfg.FloatOpt("boot_delay", default=0.0, min=0.0,
                  help="Seconds that a fake guest takes to start."),
+    cfg.FloatOpt("migration_delay", default=0.0, min=0.0,
+                 help="Seconds that a live migration of a fake guest takes to copy it; meanwhile "
+                      "it tells how far it is, and can be aborted or forced to complete."),
 ]
 
 #: What a host may have of its own, in a group [host.<cell>.<host>].

@@ -108,6 +108,16 @@ class ChangeTags(Command, kw_only=True):
     whole: bool = False
 
 
+class SteerMigration(Command, kw_only=True):
+    """Abort a live migration that is under way, or have it end soon.  ``shown``: what the asker
+    calls it; ``early``: even if nothing is copied yet."""
+
+    migration: str = ""
+    shown: str = ""
+    word: typing.Literal["abort", "force_complete"] = "abort"
+    early: bool = False
+
+
 class ClearPassword(Command, kw_only=True):
     """Forget the password that the guest posted."""
 

@@ -144,9 +144,9 @@ VERBS: dict[str, Verb] = table(
     row("revert_resize", "resize_reverting",               "resized",               "active",
         "error", capability="resize", action="revertResize", power=RUNNING),
     row("live_migrate",  "migrating",                      "active paused",         KEEP,
-        KEEP, action="live-migration", limit=7200),
+        KEEP, action="live-migration", limit=7200, event="compute_live_migration"),
     row("evacuate",      "rebuilding rebuild_spawning",    "active stopped error",  "active",
-        "error", limit=1800, power=RUNNING),
+        "error", limit=1800, power=RUNNING, event="compute_rebuild_instance"),
     row("change_password", "updating_password",            "active",                KEEP,
         KEEP, action="changePassword", event="compute_set_admin_password"),
     row("crash_dump",    "",                               "active paused rescued resized error",
@@ -163,10 +163,14 @@ def _finished(server: Server, changes: dict[str, typing.Any], now: float) -> Ser
     return replace(server, version=server.version + 1, updated_at=now, **changes)
 
 
+#: What a refusal calls a verb, where that is not its action: the word that was posted.
+POSTED = {"live_migrate": "os-migrateLive"}
+
+
 def busy(server: Server, verb: str) -> str:
     """The sentence that tells why a verb may not begin (wording of the api-ref faults): where the
     server rests counts before what it does."""
-    task, action = task_state(server), VERBS[verb].action
+    task, action = task_state(server), POSTED.get(verb, VERBS[verb].action)
     if server.rest not in VERBS[verb].start or server.verb is None:
         state = f"vm_state {vm_state(server)}"
     elif task is None:
@@ -251,6 +255,8 @@ def fail(server: Server, now: float, fault: model.Fault, **facts: object) -> Ser
     if verb.failed != KEEP:
         changes.update(rest=verb.failed, fault=fault)
     changes.update(facts)
+    if changes.get("rest") == "error":
+        changes["fault"] = fault
     return _finished(server, changes, now)
 
 

@@ -19,6 +19,12 @@ RESIZE, COLD, LIVE, EVACUATION = "resize", "migration", "live-migration", "evacu
 #: Live migrations that may be shown below their server, aborted, forced to complete.
 IN_PROGRESS = ("queued", "preparing", "running", "post-migrating")
 
+#: What a user may say of a live migration under way.
+ABORT, FORCE = "abort", "force_complete"
+#: What is told of the copy, in bytes.
+FIGURES = ("memory_total", "memory_processed", "memory_remaining", "disk_total",
+           "disk_processed", "disk_remaining")
+
 #: The roles of a server's allocations.
 HERE, MOVE = "here", "move"
 

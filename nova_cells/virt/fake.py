@@ -24,6 +24,7 @@ from nova_cells.domain import server as model
 from nova_cells.virt import (
     fake_inplace,
     fake_interfaces,
+    fake_live,
     fake_snapshots,
     fake_telling,
     fake_volumes,
@@ -72,6 +73,8 @@ class Guest(msgspec.Struct, omit_defaults=True):
     passwords: int = 0                   # how often one was set inside
     dumps: int = 0                       # how often its kernel was made to write one
     snapshots: tuple[str, ...] = ()      # copies of its disk, by the ids of their images
+    arriving: bool = False               # it waits for what another host hands over
+    handed: str = ""                     # what went over to another host; it is off here
 
     def artefacts(self) -> list[str]:
         """What exists of it."""
@@ -93,10 +96,14 @@ class Guest(msgspec.Struct, omit_defaults=True):
         """Append to the console."""
         self.console = (self.console + "".join(f"{line}\n" for line in lines))[-LOG_LIMIT:]
 
+    def run(self) -> None:
+        """It runs here, wherever its memory comes from."""
+        self.power, self.saved, self.arriving, self.handed = RUNNING, False, False, ""
+
     def boot(self) -> None:
         """Power on afresh, as the smallest of guests would show it."""
         uuid, hostname = self.told
-        self.power, self.saved = RUNNING, False
+        self.run()
         disk = "Rescue" if self.rescue else "Hard"
         self.say("SeaBIOS (fake)", f"Booting from {disk} Disk...", "Linux version 6.1.0-fake",
                  f"### instance-uuid {uuid} hostname {hostname}", "=== system boot done ===",
@@ -104,13 +111,14 @@ class Guest(msgspec.Struct, omit_defaults=True):
 
 
 class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces.FakeInterfaces,
-                 fake_inplace.Inplace, fake_snapshots.Snapshots):
+                 fake_inplace.Inplace, fake_snapshots.Snapshots,
+                 fake_live.FakeLive):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
                               "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
                               "volumes", "assisted_snapshots", "interfaces", "snapshot", "backup",
-                              "shelve", "shelve_offload", "unshelve"}
+                              "shelve", "shelve_offload", "unshelve", "live_migrate", "evacuate"}
                              ) | fake_inplace.CAPABILITIES
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
@@ -132,6 +140,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
         self._failures: dict[str, collections.deque[tuple[Exception, bool]]] = {}
         self.deaf: set[str] = set()      # guests that ignore ACPI
         self.delay = settings.fake.boot_delay
+        fake_live.FakeLive.__init__(self)
 
     def close(self) -> None:
         """Let go of the directory; guests keep running."""
@@ -227,6 +236,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             self._fits(resources.VCPU, vcpus - guest.vcpus)
             self._fits(resources.MEMORY_MB, memory_mb - guest.memory_mb)
             guest.defined, guest.name = True, spec.name
+            guest.arriving, guest.handed = False, ""
             guest.epoch, guest.ticket = spec.epoch, spec.ticket
             guest.vcpus, guest.memory_mb = vcpus, memory_mb
             guest.told = (str(spec.metadata.get("uuid", "")),
@@ -239,6 +249,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             guest.power, guest.saved = SHUTDOWN, False
             guest.defined, guest.vcpus, guest.memory_mb, guest.console = False, 0, 0, ""
             guest.nics = {}
+            guest.arriving, guest.handed = False, ""
 
     def destroy(self, uuid: str) -> None:
         """Nothing is left."""
@@ -248,6 +259,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             guest.vcpus, guest.memory_mb, guest.volumes, guest.nics = 0, 0, {}, {}
             guest.aside, guest.rescue, guest.rescue_password = None, "", ""
             guest.snapshots = ()
+            guest.arriving, guest.handed = False, ""
             self.deaf.discard(uuid)
 
     def leftovers(self, uuid: str) -> list[str]:
@@ -331,7 +343,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
         self._wait()
         with self._changing(method, uuid, there=True) as guest:
             if guest.power == PAUSED or guest.saved:
-                guest.power, guest.saved = RUNNING, False
+                guest.run()
             elif guest.power != RUNNING:
                 self._bootable(guest)
                 guest.boot()

@@ -51,7 +51,8 @@ def resolve(conf: cfg.ConfigOpts, cell: str, host: str) -> values.Settings:
         ratios=_ratios(conf),
         fake=values.FakeHost(
             vcpus=own.vcpus or conf.fake.vcpus, memory_mb=own.memory_mb or conf.fake.memory_mb,
-            disk_gb=own.disk_gb or conf.fake.disk_gb, boot_delay=conf.fake.boot_delay),
+            disk_gb=own.disk_gb or conf.fake.disk_gb, boot_delay=conf.fake.boot_delay,
+            migration_delay=conf.fake.migration_delay),
         libvirt=_libvirt(conf, own) if driver_name(conf) == "libvirt" else None)
 
 

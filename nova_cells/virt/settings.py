@@ -34,6 +34,7 @@ class FakeHost(model.Value, kw_only=True):
     memory_mb: int = 2 * 1024 * 1024
     disk_gb: int = 100 * 1024
     boot_delay: float = 0.0
+    migration_delay: float = 0.0
 
 
 class LibvirtHost(model.Value, kw_only=True):

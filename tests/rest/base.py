@@ -195,6 +195,12 @@ class Child:
                 return lifecycle.finish(begun, now, **({"rest": "stopped"} if off else {}))
             case commands.Delete():
                 return lifecycle.finish(lifecycle.begin(record, "delete", now), now)
+            case commands.SteerMigration():
+                if record.verb != "live_migrate":
+                    raise errors.Conflict("it is not being migrated")
+                if not message.migration:
+                    raise errors.NotFound(f"Migration {message.shown} not found")
+                return lifecycle.change(record, now)
             case commands.Lock():
                 changed = lifecycle.lock(record, message.locked, message.reason,
                                          message.origin.project_id, now)

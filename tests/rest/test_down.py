@@ -9,7 +9,8 @@ BODIES = {"reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
           "changePassword": {"adminPass": "x"}, "os-getConsoleOutput": {},
           "os-getVNCConsole": {"type": "novnc"}, "os-getSerialConsole": {"type": "serial"},
           "os-getSPICEConsole": {"type": "spice-html5"},
-          "os-resetState": {"state": "active"}}
+          "os-resetState": {"state": "active"}, "evacuate": {"onSharedStorage": False},
+          "os-migrateLive": {"block_migration": False, "disk_over_commit": False, "host": None}}
 WHOLE = {"hosts:update": {"status": "enable"}, "metadata:create": {"metadata": {"a": "b"}},
          "metadata:update": {"meta": {"key": "x"}},
          "remote-consoles:create": {"remote_console": {"protocol": "vnc", "type": "novnc"}},
@@ -86,7 +87,7 @@ class Down(base.RestCase):
             path = path.replace("{id}", "2024-01-15%2010:00:00")
         elif action.path.startswith("/nova-cells"):
             path = path.replace("{id}", "cell1")
-        for name in ("{id}", "{request_id}", "{alias}", "{share}", "{token}"):
+        for name in ("{id}", "{request_id}", "{alias}", "{share}", "{token}", "{migration_id}"):
             path = path.replace(name, "nothing")
         version = {"services:order": "2.52", "services:update": "2.53",
                    "services:delete": "2.53"}.get(action.key, action.since)

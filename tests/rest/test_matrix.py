@@ -45,6 +45,8 @@ GATES = {"GET /servers": "servers:index", "GET /servers/detail": "servers:detail
          "GET /limits": "limits", "POST /flavors": "os-flavor-manage:create",
          "PUT /flavors/{id}": "os-flavor-manage:update",
          "GET /servers/{id}/os-instance-actions/{request_id}": "os-instance-actions:show",
+         "GET /servers/{id}/migrations": "servers:migrations:index",
+         "POST /servers/{id}/action os-migrateLive": "os-migrate-server:migrate_live:host",
          "GET /servers/{id}/topology": "=compute:server:topology:index",
          "GET /flavors/detail": None, "GET /flavors/{id}": None}       # None: everybody
 #: Bodies that the smallest value of the schema is too small for.

@@ -74,9 +74,8 @@ def _flavor_exists(request: typing.Any) -> None:
 _NAMED = {"resize": _flavor_exists}    # what a body names must be there
 
 
-#: Action -> verb of the lifecycle table.  Evacuate looks at the host first, so not here.
-_VERBS = {verb.action: name for name, verb in lifecycle.VERBS.items() if name != "evacuate"} | {
-    "os-migrateLive": "live_migrate"}
+#: Action -> verb of the lifecycle table.
+_VERBS = {verb.action: name for name, verb in lifecycle.VERBS.items()}
 
 
 def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
@@ -142,8 +141,6 @@ UNSERVED = (
     later("confirmResize", "servers:confirm_resize", "resize"),
     later("revertResize", "servers:revert_resize", "resize"),
     later("migrate", "os-migrate-server:migrate", "resize"),
-    later("os-migrateLive", "os-migrate-server:migrate_live", "live_migrate"),
-    later("evacuate", "os-evacuate", "evacuate"),
     later("addSecurityGroup", "os-security-groups:add", "network",
           acting.fields("addSecurityGroup", name=_text)),
     later("removeSecurityGroup", "os-security-groups:remove", "network",
@@ -159,7 +156,7 @@ ACTIONS = (*SERVED, *UNSERVED, *GONE)
 
 _MEMBER, _WHERE = policy.MEMBER_OR_ADMIN, "POST /servers/{server_id}/action"
 _ADMINS = {"os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
-           "os-migrate-server:migrate", "os-migrate-server:migrate_live", "os-evacuate",
+           "os-migrate-server:migrate",
            "os-lock-server:unlock:unlock_override"}
 _NAMES = (
     "servers:start", "servers:stop", "servers:reboot", "os-pause-server:pause",
@@ -167,8 +164,7 @@ _NAMES = (
     "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
     "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
     "servers:resize", "servers:confirm_resize", "servers:revert_resize",
-    "os-migrate-server:migrate", "os-migrate-server:migrate_live",
-    "os-evacuate", "os-security-groups:add",
+    "os-migrate-server:migrate", "os-security-groups:add",
     "os-security-groups:remove", "os-multinic:add", "os-multinic:remove", "os-floating-ips:add",
     "os-floating-ips:remove")
 RULES = tuple(policy.rule(API + name, policy.ADMIN if name in _ADMINS else _MEMBER,

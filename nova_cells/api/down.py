@@ -48,6 +48,7 @@ COMMANDS: dict[type, str] = {
     commands.ForgetHost: "refuse",
     commands.Catalogue: "again",
     commands.Aggregates: "again",
+    commands.CacheImages: "serve",
     commands.ReadDigests: "again",
     commands.Verify: "again",
     commands.Resync: "again",

@@ -106,3 +106,14 @@ def tell(request: typing.Any, cells: typing.Iterable[str]) -> None:
                 version=version, aggregates=found), BUDGET)
         except errors.Problem as problem:        # a collector says it again
             LOG.info("cell=%s is told of host aggregates later: %s", uuid, problem)
+
+
+def cache(request: typing.Any, one: typing.Any, images: tuple) -> None:
+    """Have the cells of an aggregate's hosts tell them to fetch images."""
+    services = request.services
+    for cell in sorted(one.cells):
+        try:
+            services.client.cast(address.Cell(cell), commands.CacheImages(
+                hosts=one.hosts, images=images))
+        except errors.Problem as problem:        # they fetch them when they are needed
+            LOG.info("cell=%s is not told to cache images: %s", cell, problem)

@@ -15,7 +15,7 @@ import uuid as uuids
 import msgspec
 
 from nova_cells import seal as sealing
-from nova_cells.compute import answers, errands, flow, imaging, rooms, verbs, work
+from nova_cells.compute import answers, caching, errands, flow, imaging, rooms, verbs, work
 from nova_cells.compute import journal as journals
 from nova_cells.domain import address, effects, errors, tasks
 from nova_cells.domain import errands as domain_errands
@@ -91,7 +91,8 @@ class Agent:
             return self._idle(message)
         match message:
             case tasks.Task() | tasks.Look() | tasks.Sweep() | tasks.ErrandTask() \
-                    | tasks.DropImage() if not self._mine(message.host_uuid):
+                    | tasks.DropImage() | tasks.FetchImages() \
+                    if not self._mine(message.host_uuid):
                 return []
             case tasks.Welcome() | tasks.Refused():
                 return self._answered(message)
@@ -101,6 +102,8 @@ class Agent:
                 return [effects.Reply(answers.answer(self.driver, self._consoles, message))]
             case tasks.ErrandTask():
                 return self._errands.handle(message)
+            case tasks.FetchImages():
+                return caching.fetch(self.driver, message)
             case tasks.Look():
                 return self._look(message)
             case tasks.Sweep():

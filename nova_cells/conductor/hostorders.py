@@ -10,7 +10,7 @@ import logging
 
 import msgspec
 
-from nova_cells.domain import address, commands, effects, errors, records
+from nova_cells.domain import address, commands, effects, errors, records, tasks
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +39,14 @@ class HostOrders:
                                 version=host.version + lift * records.LIFT)
         return [*self._told(message, records.HostSettled(order=message.order, record=record)),
                 effects.Reply(record), effects.Wake("relay")]
+
+    def cache(self, message: commands.CacheImages) -> list[effects.Effect]:
+        """Tell the hosts that are up and can."""
+        with self._store.read() as tx:
+            hosts = [host for host in self._store.hosts.all(tx) if host.uuid in message.hosts]
+        return [effects.Cast(address.Host(self._c.cell, host.name), tasks.FetchImages(
+            images=message.images, host_uuid=host.uuid)) for host in hosts
+            if host.up and not host.forced_down and "cache_images" in host.capabilities]
 
     def _told(self, message: commands.HostCommand,
               answer: records.HostSettled) -> list[effects.Effect]:

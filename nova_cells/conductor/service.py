@@ -119,6 +119,8 @@ class Conductor:
                 return self.placing.offered(message, now)
             case commands.Command():
                 return self.changes.handle(message, now)
+            case commands.CacheImages():
+                return self.hostorders.cache(message)
             case commands.HostCommand():
                 return self.hostorders.handle(message, now)
             case commands.Aggregates():

@@ -24,7 +24,7 @@ TYPES: dict[str, type] = {
         commands.Boot, commands.Delete, commands.Act, commands.Lock, commands.ResetState,
         commands.Update, commands.ChangeMetadata, commands.ReadConsole, commands.Run,
         commands.ReadErrand, commands.Catalogue, commands.Aggregates,
-        commands.SteerMigration,
+        commands.SteerMigration, commands.CacheImages, tasks.FetchImages,
         commands.ReadDigests, commands.Verify, commands.Resync, commands.Adopt,
         commands.Detach, commands.SetHost, commands.ForgetHost, commands.Done, commands.Text,
         commands.Digests, commands.Resynced,

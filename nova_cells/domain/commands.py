@@ -182,6 +182,14 @@ class SetHost(HostCommand, kw_only=True):
     forced_down: bool | msgspec.UnsetType = msgspec.UNSET
 
 
+class CacheImages(Message, kw_only=True):
+    """Have hosts fetch images before anybody boots from them.  Nobody waits, and what a host cannot
+    have is fetched when it is needed."""
+
+    hosts: tuple[str, ...]               # uuids
+    images: tuple[model.ImageFacts, ...]
+
+
 class ForgetHost(HostCommand, kw_only=True):
     """The host is gone for good.  Refused while it is up or has servers."""
 

@@ -107,6 +107,13 @@ class Hello(commands.Message, kw_only=True):
     cpu_info: str = ""                   # JSON text
 
 
+class FetchImages(commands.Message, kw_only=True):
+    """Have these images in the host's cache, if its driver can.  Not answered."""
+
+    images: tuple[model.ImageFacts, ...]
+    host_uuid: str = ""
+
+
 class Goodbye(commands.Message, kw_only=True):
     """A host's agent stops, as it was told to: it is down from now on."""
 

@@ -42,6 +42,7 @@ RUNNING, PAUSED, SHUTDOWN = lifecycle.RUNNING, lifecycle.PAUSED, lifecycle.SHUTD
 LOG_LIMIT = 16 * 1024                    # characters of console kept per guest
 Tell = collections.abc.Callable[[tasks.GuestSeen], None]
 
+LARGEST_DISK = 2**20              # GiB
 CPU_INFO = ('{"arch": "x86_64", "model": "none", "vendor": "fake", "features": [], '
             '"topology": {"sockets": 1, "cores": 1, "threads": 1}}')
 
@@ -118,7 +119,8 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
                               "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
                               "volumes", "assisted_snapshots", "interfaces", "snapshot", "backup",
-                              "shelve", "shelve_offload", "unshelve", "live_migrate", "evacuate"}
+                              "shelve", "shelve_offload", "unshelve", "live_migrate", "evacuate",
+                              "cache_images"}
                              ) | fake_inplace.CAPABILITIES
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
@@ -181,6 +183,12 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
         with self._failing("fetch_image"), self._fetching:
             if image is not None and image.id not in self._cache:
                 self._cache[image.id] = self._fetch(image, spec.server.flavor.disk_gb)
+
+    def cache_image(self, image: model.ImageFacts) -> None:
+        """Have it before anybody boots from it; what it is booted into is looked at then."""
+        with self._failing("cache_image"), self._fetching:
+            if image.id not in self._cache:
+                self._cache[image.id] = self._fetch(image, LARGEST_DISK)
 
     def _fetch(self, image: model.ImageFacts, disk_gb: int) -> int:
         """The image's virtual size, after all that a real host would check."""

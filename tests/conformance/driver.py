@@ -33,7 +33,7 @@ POWER = {
     "reboot":   (RUNNING,  None,     None,     None),
 }
 #: Capabilities that are no verb's alone.
-BESIDE = frozenset({"volumes", "assisted_snapshots", "interfaces"})
+BESIDE = frozenset({"cache_images", "volumes", "assisted_snapshots", "interfaces"})
 STATES = ("running", "paused", "off", "suspended")
 
 

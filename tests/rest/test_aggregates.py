@@ -152,6 +152,27 @@ class Hosts(Base):
         self.act(number, "add_host", {"host": "node-1.beta"})
         self.assertEqual((OTHER,), self.told().aggregates[0].hosts)
 
+    def test_images_are_cached_before_anybody_boots_from_them(self):
+        number = self.made()
+
+        def asked(cache, status, version="2.81", number=number):
+            self.assertEqual(status, self.ask(
+                "POST", f"/os-aggregates/{number}/images", {"cache": cache}, token=base.ADMIN,
+                version=version).status, cache)
+        asked([{"id": base.PICTURE}], 202)
+        self.assertEqual([], self.child.casts)           # it has no hosts
+        self.act(number, "add_host", {"host": "node-1"})
+        asked([{"id": base.PICTURE}], 202)
+        sent = self.child.casts[-1]
+        self.assertEqual(((HOST,), [base.PICTURE]), (sent.hosts, [one.id for one in sent.images]))
+        for cache in ([], [{}], [{"id": "x"}], [{"id": BETA}], [{"id": BETA, "more": 1}],
+                      [{"id": base.PICTURE}, {"id": base.PICTURE}]):
+            asked(cache, 400)
+        asked([{"id": base.PICTURE}], 404, "2.80")
+        asked([{"id": base.PICTURE}], 404, number=99)
+        self.child.down = True
+        asked([{"id": base.PICTURE}], 202)
+
     def test_cell_that_is_down_is_told_later(self):
         number = self.made("a", "attic")
         self.child.down = True

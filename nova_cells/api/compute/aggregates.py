@@ -13,7 +13,7 @@ from nova_cells.api.shapes import Query, Shape, optional
 from nova_cells.domain import aggregates as model
 from nova_cells.domain import errors
 
-PREFIX = "os_compute_api:os-aggregates"
+PREFIX, IMAGES = "os_compute_api:os-aggregates", "compute:aggregates:images"
 LIST, ITEM, ACTION = "/os-aggregates", "/os-aggregates/{id}", "/os-aggregates/{id}/action"
 LARGEST = 2**31 - 1
 
@@ -30,6 +30,8 @@ RULES = (
                 f"POST {ACTION} (remove_host)"),
     policy.rule(f"{PREFIX}:set_metadata", policy.ADMIN, "Set metadata of an aggregate",
                 f"POST {ACTION} (set_metadata)"),
+    policy.rule(IMAGES, policy.ADMIN, "Have the hosts of an aggregate cache images",
+                f"POST {ITEM}/images"),
 )
 
 
@@ -152,6 +154,20 @@ def set_metadata(request: typing.Any) -> dict[str, typing.Any]:
     return {"aggregate": _document(request, one)}
 
 
+def images(request: typing.Any) -> None:
+    """Have the hosts fetch images; nobody waits for it."""
+    wanted, services = [one["id"] for one in request.body["cache"]], request.services
+    if len(set(wanted)) < len(wanted):
+        raise errors.Invalid("Duplicate images in request")
+    with services.view.read() as tx:
+        one = services.view.aggregates.get(tx, _number(request))
+    try:
+        known = tuple(services.images.facts(uuid, request.context.auth_token) for uuid in wanted)
+    except (errors.NotFound, errors.Conflict) as problem:
+        raise errors.Invalid(problem.message) from None
+    regrouping.cache(request, one, known)
+
+
 _zone = {"oneOf": [shapes.name | {"pattern": "^[^:]*$"}, {"type": "null"}]}
 _host = shapes.string(1, 255, pattern=r"^[a-zA-Z0-9-._]*$")
 _items = {"type": "object", "additionalProperties": False, "patternProperties": {
@@ -159,6 +175,8 @@ _items = {"type": "object", "additionalProperties": False, "patternProperties": 
 _create = Shape(aggregate=Shape(name=shapes.name, availability_zone=optional(_zone)))
 _update = Shape(aggregate=Shape(name=optional(shapes.lax_name), availability_zone=optional(_zone),
                                 keywords={"minProperties": 1}))
+_image = {"type": "object", "additionalProperties": False, "required": ["id"],
+          "properties": {"id": shapes.uuid}}
 _nothing = Query(strict="2.102")
 
 ACTIONS = (
@@ -178,4 +196,6 @@ ACTIONS = (
            handler=remove_host, body=Shape(remove_host=Shape(host=_host))),
     Action("set_metadata", "POST", ACTION, "serve", policy=f"{PREFIX}:set_metadata",
            handler=set_metadata, body=Shape(set_metadata=Shape(metadata=_items))),
+    Action("aggregates:images", "POST", f"{ITEM}/images", "serve", policy=IMAGES, handler=images,
+           success=202, since="2.81", body=Shape(cache=shapes.array(_image, low=1, unique=True))),
 )

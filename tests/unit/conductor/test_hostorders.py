@@ -5,6 +5,7 @@
 import uuid as uuids
 
 from nova_cells.domain import address, commands, effects, errors, records, tasks
+from nova_cells.domain import server as model
 from tests.unit.conductor import base
 
 H1 = str(uuids.uuid5(uuids.NAMESPACE_DNS, "h1"))
@@ -30,6 +31,24 @@ class Orders(base.CellTest):
         uuid = self.ids.uuid()
         self.offer(uuid)
         return self.held(uuid) is not None
+
+
+class Caching(Orders):
+    def sent(self):
+        done = self.conductor.handle(commands.CacheImages(
+            hosts=(H1,), images=(model.ImageFacts(id="i"),)), base.NOW + 1)
+        return [(cast.to, cast.message) for cast in done]
+
+    def test_only_hosts_that_are_up_and_can(self):
+        self.assertEqual([], self.sent())
+        with self.store.write() as tx:
+            known = self.store.hosts.get(tx, "h1")
+            self.store.hosts.put(tx, model.replace(
+                known, capabilities=(*known.capabilities, "cache_images")), base.NOW)
+        self.assertEqual([(address.Host(self.conductor.cell, "h1"), tasks.FetchImages(
+            images=(model.ImageFacts(id="i"),), host_uuid=H1))], self.sent())
+        self.stop()
+        self.assertEqual([], self.sent())
 
 
 class Setting(Orders):

@@ -2,8 +2,9 @@
 
 """Every route of the catalogue while a cell is down, each way in which it can be down."""
 
-from nova_cells.api import compute
-from tests.rest import base
+from nova_cells.api import compute, microversion
+from nova_cells.domain import lifecycle
+from tests.rest import base, samples
 
 BODIES = {"reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
           "changePassword": {"adminPass": "x"}, "os-getConsoleOutput": {},
@@ -70,11 +71,21 @@ class Down(base.RestCase):
                 self.assertEqual(204, deleted.status, deleted.text)
                 self.conf.clear_override("reclaim_instance_interval")
                 self.child.calls.clear()
+            self.rest(action, uuid)
             way()
             yield action, uuid, self.asked(action, uuid)
 
+    def rest(self, action, uuid):
+        """Where the action's verb may begin, if that is not a running server."""
+        start = {verb.action: verb.start for verb in lifecycle.VERBS.values()}.get(action.key)
+        if start and "active" not in start:
+            record = self.child.records[uuid] = base.model.replace(
+                self.child.records[uuid], rest=sorted(start)[0],
+                version=self.child.records[uuid].version + 1)
+            with self.view.write() as tx:
+                self.view.servers.apply(tx, record, base.CELL, self.clock.time())
+
     def asked(self, action, uuid):
-        body = {action.key: BODIES.get(action.key)} if action.keyed else WHOLE.get(action.key, {})
         path = action.path.replace("{key}", "key").replace("{label}", "private")
         path = path.replace("{tag}", "other" if action.key == "tags:update" else "tag")
         if action.path.startswith(("/servers/{id}", "/os-volumes_boot/{id}")):
@@ -91,8 +102,19 @@ class Down(base.RestCase):
             path = path.replace(name, "nothing")
         version = {"services:order": "2.52", "services:update": "2.53",
                    "services:delete": "2.53"}.get(action.key, action.since)
-        return self.ask(action.method, path, body if action.method in ("POST", "PUT") else None,
-                        token=base.ADMIN, version=version)
+        return self.ask(action.method, path, self.body(action, version), token=base.ADMIN,
+                        version=version)
+
+    @staticmethod
+    def body(action, version):
+        """As the tables above say; else the smallest that the shape takes."""
+        if action.body is None:
+            return None
+        if action.keyed and action.key in BODIES:
+            return {action.key: BODIES[action.key]}
+        if action.key in WHOLE:
+            return WHOLE[action.key]
+        return samples.smallest(action.body.schema(microversion.minor(version)))
 
     # -- what the table says ----------------------------------------------------------------------
 

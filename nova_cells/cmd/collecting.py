@@ -15,7 +15,7 @@ from nova_cells.cmd import cellbus, fleet
 from nova_cells.collector import service as collectors
 from nova_cells.conf import services as service_options
 from nova_cells.domain import errors
-from nova_cells.rpc import server, transport
+from nova_cells.rpc import notifier, server, transport
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3.0           # seconds that the cells' buses have to answer before we begin anyway
@@ -26,8 +26,11 @@ class Collecting:
 
     def __init__(self, conf, cells: fleet.Fleet, clock, ids) -> None:
         self._conf, self._fleet = conf, cells
+        self._notifier = (notifier.Notifier(conf, conf.host) if cells.view.notifications.wanted
+                          else None)
         collector = collectors.Collector(
-            cells.view, ids, service_options.fill(collectors.Settings, conf.collector))
+            cells.view, ids, service_options.fill(collectors.Settings, conf.collector),
+            self._notifier.send if self._notifier else None)
         self.runner = service.Runner("collector", collector, cells.client, clock,
                                      forward_budget=conf.rpc.forward_budget)
         self._listeners: dict[str, tuple[object, server.Listener]] = {}   # with its transport
@@ -48,8 +51,11 @@ class Collecting:
         with self._lock:
             self._leaving.set()
             listeners, self._listeners = list(self._listeners.values()), {}
-        return cellbus.stop_all([*(listener.stop for _bus, listener in listeners),
-                                 self.runner.stop], patience)
+        ended = cellbus.stop_all([*(listener.stop for _bus, listener in listeners),
+                                  self.runner.stop], patience)
+        if self._notifier is not None:
+            self._notifier.close()
+        return ended
 
     def missing(self) -> list[str]:
         """The names of the cells that are not listened to."""

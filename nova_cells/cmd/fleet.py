@@ -15,7 +15,7 @@ from nova_cells.conf import database as database_options
 from nova_cells.conf import standalone as options
 from nova_cells.db import migrations, view
 from nova_cells.domain import errors
-from nova_cells.rpc import client, lanes, router, transport
+from nova_cells.rpc import client, lanes, notifier, router, transport
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def open_view(conf) -> view.View:
     url = options.view_url(conf)
     opened = view.View(
         url, seal=seal.Seal.at(options.secrets_key(conf)),
-        quota_defaults=dict(conf.quota.items()),
+        quota_defaults=dict(conf.quota.items()), notify=notifier.wanted(conf),
         **database_options.pool_options(conf.view_database, url))
     opened.ping()
     return opened

@@ -8,7 +8,7 @@ import logging
 
 import msgspec
 
-from nova_cells.collector import figures, healing, uploads
+from nova_cells.collector import figures, healing, notifying, uploads
 from nova_cells.db import again, engine
 from nova_cells.domain import address, commands, effects, errors, records
 
@@ -32,12 +32,17 @@ class Collector:
     JOBS = {"offers": 1.0, "intents": 1.0, "orders": 0.5, "pulse": 3.0, "heal": 60.0,
             "catalogue": 2.0, "reservations": 20.0}
 
-    def __init__(self, view, ids, settings: Settings | None = None) -> None:  # noqa: ANN001
+    def __init__(self, view, ids, settings: Settings | None = None,  # noqa: ANN001
+                 send: notifying.Send | None = None) -> None:
         self.view = view
         self.ids = ids
         self.settings = settings or Settings()
         self.uploads = uploads.Uploads(view)
         self.healing = healing.Healing(view, self.settings)
+        self._notifying: notifying.Notifying | None = None
+        if send is not None:
+            self._notifying = notifying.Notifying(view, ids.uuid(), send)
+            self.JOBS = {**self.JOBS, "notify": 1.0}
         self._seen: dict[str, tuple[float, float]] = {}      # cell -> (heard_at, seen at)
         self._heard: dict[str, float] = {}                   # cell -> when it was written down
         self._adopted: set[str] = set()
@@ -153,6 +158,9 @@ class Collector:
                 return [*self._catalogue(now), *self._aggregates()]
             case "reservations":
                 return self._reservations(now)
+            case "notify" if self._notifying is not None:
+                if self._notifying.tick(now) == notifying.BATCH:
+                    return [effects.Wake("notify")]
         return []
 
     def _reservations(self, now: float) -> list[effects.Effect]:

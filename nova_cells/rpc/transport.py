@@ -28,9 +28,9 @@ def masked(url: str) -> str:
     return f"{scheme}://{_SECRET.sub('***', rest.partition('?')[0])}"
 
 
-def prepare(conf: cfg.ConfigOpts) -> None:
-    """Register what oslo.messaging needs on this configuration, with our defaults; what a file
-    says wins over them.  May be repeated."""
+def prepare(conf: cfg.ConfigOpts, ours: bool = True) -> None:
+    """Register what oslo.messaging needs on this configuration, with our defaults (``ours``); what
+    a file says wins over them.  May be repeated."""
     from oslo_messaging._drivers import amqp, impl_rabbit
     from oslo_messaging._metrics import client as metrics
     from oslo_messaging._tracing import client as tracing
@@ -39,7 +39,7 @@ def prepare(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(metrics.oslo_messaging_metrics, group="oslo_messaging_metrics")
     conf.register_opts(tracing.oslo_messaging_tracing, group="oslo_messaging_tracing")
     conf.register_opts([*impl_rabbit.rabbit_opts, *amqp.amqp_opts], group="oslo_messaging_rabbit")
-    for name, value in options.RABBIT.items():
+    for name, value in options.RABBIT.items() if ours else ():
         conf.set_default(name, value, group="oslo_messaging_rabbit")
 
 

@@ -17,6 +17,7 @@ from nova_cells.db.view import (
     intents,
     keypairs,
     migrations,
+    notifications,
     offers,
     orders,
     placing,
@@ -33,15 +34,16 @@ class View(engine.Database):
     """The view database and its parts."""
 
     def __init__(self, url: str, seal: sealing.Seal | None = None,
-                 quota_defaults: dict[str, int] | None = None,
+                 quota_defaults: dict[str, int] | None = None, notify: bool = False,
                  **pool_options: typing.Any) -> None:
         super().__init__(url, **pool_options)
         self.seal = seal or sealing.Seal.fresh()
-        self.servers = servers.Servers()
+        self.notifications = notifications.Notifications(notify)
+        self.servers = servers.Servers(self.notifications)
         self.offers = offers.Offers()
         self.intents = intents.Intents()
         self.cells = cells.Cells()
-        self.records = records.Records()
+        self.records = records.Records(self.notifications, self.servers)
         self.migrations = migrations.Migrations()
         self.orders = orders.Orders()
         self.groups = groups.Groups()

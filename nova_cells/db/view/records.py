@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 
 from nova_cells.db import engine
+from nova_cells.db.view import notifications as notifying
+from nova_cells.db.view import servers as server_rows
 from nova_cells.db.view import tables
 from nova_cells.domain import codec, commands, errors, records
 
@@ -35,23 +37,28 @@ _ALL_SLOTS = sa.select(slots.c.cell, slots.c.record)
 
 
 def _keep(tx: sa.Connection, kind: _Kind, version: int, key: dict, values: dict,
-          insert: dict) -> None:
-    """Update if newer, else insert if missing; MySQL has no conditional upsert.  Another collector
-    may be between: ``Stale`` or ``DBDuplicateEntry``, and the caller decides again, for what it put
-    there may be older than this."""
+          insert: dict) -> bool:
+    """Update if newer, else insert if missing; MySQL has no conditional upsert.  True if it was
+    taken.  Another collector may be between: ``Stale`` or ``DBDuplicateEntry``, and the caller
+    decides again, for what it put there may be older than this."""
     which = {f"of_{name}": value for name, value in key.items()}
     values = {"version": version, **values}
     if engine.swapped(tx.execute(kind.update, {**which, "of_version": version, **values})):
-        return
+        return True
     known = tx.execute(kind.known, which).scalar()
     if known is None:
         tx.execute(kind.insert, {**key, **values, **insert})
     elif known < version:
         raise errors.Stale("an older record came in meanwhile")
+    return known is None
 
 
 class Records:
     """What the cells say of themselves."""
+
+    def __init__(self, notifications: notifying.Notifications,
+                 servers: server_rows.Servers) -> None:
+        self._notifications, self._servers = notifications, servers
 
     def keep_host(self, tx: sa.Connection, cell: str, record: records.HostRecord, version: int,
                   now: float) -> None:
@@ -76,13 +83,20 @@ class Records:
     def keep_action(self, tx: sa.Connection, record: commands.ActionRecord,
                     version: int) -> None:
         """An instance action."""
-        _keep(tx, _ACTIONS, version, {"uuid": record.uuid}, *_action_values(record))
+        if _keep(tx, _ACTIONS, version, {"uuid": record.uuid}, *_action_values(record)):
+            self._tell(tx, record)
 
     def add_action(self, tx: sa.Connection, record: commands.ActionRecord) -> None:
         """An instance action of an operation that has just got its name."""
         values, insert = _action_values(record)
         tx.execute(_ACTIONS.insert, {"uuid": record.uuid, "version": record.version, **values,
                                      **insert})
+        self._tell(tx, record)
+
+    def _tell(self, tx: sa.Connection, action: commands.ActionRecord) -> None:
+        if self._notifications.wanted:
+            self._notifications.action(tx, action, self._servers.record(tx, action.server),
+                                       action.updated or action.start)
 
     def actions_of(self, tx: sa.Connection, server: str) -> list[commands.ActionRecord]:
         """A server's actions, newest first."""

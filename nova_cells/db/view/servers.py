@@ -9,6 +9,7 @@ import typing
 import sqlalchemy as sa
 
 from nova_cells.db import engine
+from nova_cells.db.view import notifications as notifying
 from nova_cells.db.view import tables
 from nova_cells.domain import codec, document, lifecycle, records
 from nova_cells.domain import server as model
@@ -78,6 +79,9 @@ def columns(server: model.Server, now: float) -> dict[str, typing.Any]:
 class Servers:
     """The servers of every cell, and those that are in none yet."""
 
+    def __init__(self, notifications: notifying.Notifications) -> None:
+        self._notifications = notifications
+
     def row(self, tx: sa.Connection, uuid: str) -> sa.Row | None:
         """The whole row, or None."""
         return tx.execute(_ROW, {"of_uuid": uuid}).first()
@@ -97,21 +101,21 @@ class Servers:
         """A server that the view has never seen."""
         tx.execute(_INSERT, {"uuid": server.uuid, "cell": cell, "placed": placed,
                              "sealed": sealed, **columns(server, now)})
-        self._index(tx, [server], fresh=True)
+        self._index(tx, [server], now, fresh=True)
 
     def insert_all(self, tx: sa.Connection, servers: list[model.Server], now: float,
                    cell: str) -> None:
         """Placed servers of a cell that the view has never seen."""
         tx.execute(_INSERT, [{"uuid": server.uuid, "cell": cell, "placed": True, "sealed": None,
                               **columns(server, now)} for server in servers])
-        self._index(tx, servers, fresh=True)
+        self._index(tx, servers, now, fresh=True)
 
     def apply(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> bool:
         """Keep the newest, from the cell that holds the epoch.  Safe with anything, in any order,
         any number of times.  True if this record was newer."""
         result = tx.execute(_APPLY, {**_stamp(server, cell), **columns(server, now)})
         if engine.swapped(result):
-            self._index(tx, [server])
+            self._index(tx, [server], now)
             return True
         return False
 
@@ -134,14 +138,14 @@ class Servers:
             taken = [server for server, value in zip(servers, values, strict=True)
                      if engine.swapped(tx.execute(_APPLY, value))]
             held = self.holdings(tx, [server.uuid for server in servers])
-        self._index(tx, taken)
+        self._index(tx, taken, now)
         return held
 
     def place(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> None:
         """The offer was confirmed (the caller won that swap): the cell owns it from here."""
         tx.execute(_PLACE, {"of_uuid": server.uuid, "cell": cell, "placed": True,
                             **columns(server, now)})
-        self._index(tx, [server])
+        self._index(tx, [server], now)
 
     def adopt(self, tx: sa.Connection, server: model.Server, cell: str, now: float) -> bool:
         """A record that the child's word alone makes true (resync): newer epochs and versions
@@ -149,7 +153,7 @@ class Servers:
         result = tx.execute(_ADOPT, {**_stamp(server, cell), "placed": True,
                                      **columns(server, now)})
         if engine.swapped(result):
-            self._index(tx, [server])
+            self._index(tx, [server], now)
         return engine.swapped(result)
 
     def own(self, tx: sa.Connection, server: model.Server, now: float, expected: int) -> bool:
@@ -158,7 +162,7 @@ class Servers:
         result = tx.execute(_OWN, {"of_uuid": server.uuid, "of_epoch": expected,
                                    **columns(server, now)})
         if engine.swapped(result):
-            self._index(tx, [server])
+            self._index(tx, [server], now)
         return engine.swapped(result)
 
     def show_deleting(self, tx: sa.Connection, uuid: str, now: float) -> None:
@@ -217,9 +221,11 @@ class Servers:
                                                     t.c.host != "", ~t.c.deleted)
         return [tuple(row) for row in tx.execute(query)]
 
-    def _index(self, tx: sa.Connection, servers: list[model.Server],
+    def _index(self, tx: sa.Connection, servers: list[model.Server], now: float,
                fresh: bool = False) -> None:
-        """Metadata and tags, for their filters."""
+        """What follows from a record that was taken in: metadata and tags, for their filters, and
+        what others are told."""
+        self._notifications.servers(tx, servers, now)
         mine = [{"of_uuid": server.uuid} for server in servers]
         for forget, add, rows in (
                 (_NO_METADATA, _ADD_METADATA, [

@@ -324,3 +324,18 @@ replies = sa.Table(
     sa.Column("reply", Blob, nullable=False),            # sealed
     sa.Column("until", Time, nullable=False),
     sa.Index("ix_replies_until", "until"), **_MYSQL)
+
+notifications = sa.Table(
+    "notifications", metadata,                   # what other services are still to be told
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True,
+              autoincrement=True),
+    sa.Column("server", Uuid, nullable=False),
+    sa.Column("event_type", sa.String(255), nullable=False),
+    sa.Column("payload", Blob, nullable=False),          # JSON
+    sa.Column("created_at", Time, nullable=False), **_MYSQL)
+
+leases = sa.Table(
+    "leases", metadata,                          # work that one process of several does
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", Uuid, nullable=False),
+    sa.Column("beat", sa.BigInteger, nullable=False), **_MYSQL)  # it moves: its holder lives

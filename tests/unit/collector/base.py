@@ -23,12 +23,15 @@ class TopTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.ids = base.Ids()
-        self.view = view_db.View("sqlite://", quota_defaults=self.limits)
+        self.view = self.make_view()
         self.addCleanup(self.view.close)
         self.view.create_tables()
         self.collector = service.Collector(self.view, self.ids)
         self.orders = orders.Orders(self.view, self.ids)
         self.a, self.b = self.cell("a", 9), self.cell("b", 5)
+
+    def make_view(self) -> view_db.View:
+        return view_db.View("sqlite://", quota_defaults=self.limits)
 
     def cell(self, name: str, slots: int) -> str:
         uuid = self.ids.uuid()

@@ -26,7 +26,7 @@ class Collecting:
 
     def __init__(self, conf, cells: fleet.Fleet, clock, ids) -> None:
         self._conf, self._fleet = conf, cells
-        self._notifier = (notifier.Notifier(conf, conf.host) if cells.view.notifications.wanted
+        self._notifier = (notifier.Notifier(conf, conf.host) if notifier.wanted(conf)
                           else None)
         collector = collectors.Collector(
             cells.view, ids, service_options.fill(collectors.Settings, conf.collector),

@@ -40,3 +40,21 @@ _WANTED = {
                                        secrets=_secret(run)),
     "change_password": lambda run: wants.Wanted(secrets=_secret(run)),
 }
+
+#: Verbs that belong together, for users do not choose at random.
+VISITS = (("rescue", "unrescue"), ("soft_delete", "restore"), ("stop", "rebuild", "start"),
+          ("rebuild", "change_password"), ("soft_delete",), ("rescue", "soft_delete", "restore"))
+
+
+def visit(run) -> None:  # noqa: ANN001
+    """Somebody who knows what he wants of a server that runs, and mostly waits for each step."""
+    cluster, rng = run.cluster, run.rng
+    with cluster.view.read() as tx:
+        running = [uuid for uuid in run.servers if (
+            record := cluster.view.servers.record(tx, uuid)) and record.rest == "active"]
+    if not running:
+        return
+    uuid = rng.choice(running)
+    for verb in rng.choice(VISITS):
+        cluster.users.send(order(run, uuid, verb, run._origin()))
+        cluster.run(rng.choice((0.05, 1.0, 5.0, 5.0)))

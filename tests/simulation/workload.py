@@ -64,10 +64,12 @@ class Run:
 
     def _turn(self) -> None:
         roll = self.rng.random()
-        if roll < 0.40:
+        if roll < 0.34:
             self.boot()
-        elif roll < 0.72:
+        elif roll < 0.60:
             self.act()
+        elif roll < 0.74:
+            inplace.visit(self)
         elif roll < 0.93:
             self.burst()
         else:

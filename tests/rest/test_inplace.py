@@ -6,7 +6,7 @@ import base64
 
 from nova_cells.domain import commands, errors
 from nova_cells.image import fake as fake_images
-from tests.rest import base
+from tests.rest import base, tempest_schemas
 
 BIG, SECOND = "5f8a1c5e-0000-4000-8000-00000000b160", "5f8a1c5e-0000-4000-8000-000000005ec0"
 MISSING = "5f8a1c5e-0000-4000-8000-00000000dead"
@@ -71,6 +71,15 @@ class Rebuild(Inplace):
                 shown = self.shown(uuid, version, token)
                 shown.pop("OS-EXT-SRV-ATTR:user_data", None)
                 self.assertEqual({*shown, "adminPass", "user_data"}, set(answer), version)
+
+    def test_what_tempest_takes(self):
+        uuid = self.create(metadata={"a": "b"})
+        for version in ("2.1", "2.3", "2.9", "2.16", "2.19", "2.26", "2.47", "2.54", "2.57",
+                        "2.63", "2.71", "2.73", "2.75", "2.89", "2.96", "2.98", "2.100"):
+            for token in (base.MEMBER, base.ADMIN):
+                answer = self.rebuild(uuid, version=version, token=token)
+                tempest_schemas.check("servers", "rebuild_server_with_admin_pass", version, 202,
+                                      answer.json)
 
     def test_fields_have_their_versions(self):
         uuid = self.create()

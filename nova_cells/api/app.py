@@ -19,13 +19,15 @@ from nova_cells.api import pulse as pulses
 from nova_cells.api import request as requests
 from nova_cells.conf import api as options
 from nova_cells.conf import deletion, servers
+from nova_cells.conf import volume as volume_options
 from nova_cells.db.view import liveness
 from nova_cells.domain import errors
+from nova_cells.volume import none
 
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the API's own options."""
-    for module in (options, deletion, servers):
+    for module in (options, deletion, servers, volume_options):
         for group, opts in module.OPTS.items():
             conf.register_opts(opts, group=None if group == "DEFAULT" else group)
 
@@ -49,12 +51,12 @@ def paste_file(conf: cfg.ConfigOpts) -> str:
 
 def loadapp(conf: cfg.ConfigOpts, view: typing.Any, client: typing.Any, images: typing.Any,
             clock: typing.Any, ids: typing.Any,
-            orders: typing.Any = None) -> typing.Callable:
+            orders: typing.Any = None, volumes: typing.Any = None) -> typing.Callable:
     """The WSGI application.  ``conf`` is private: a ConfigOpts of this process's own."""
     register(conf)
     services = requests.Services(
         conf=conf, view=view, client=client, images=images, clock=clock, ids=ids,
-        orders=orders or api_orders.Orders(view, ids),
+        orders=orders or api_orders.Orders(view, ids), volumes=volumes or none.NoVolumes(),
         policy=policy.Policy(policy.make_enforcer(conf)),
         silent=liveness.Silent(clock.monotonic), pulse=pulses.Pulse(clock.monotonic))
     with pipeline.loading(services, dispatch.Application(services, compute.actions())):

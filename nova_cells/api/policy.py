@@ -24,6 +24,7 @@ PROJECT_MEMBER = "rule:project_member_api"
 READER_OR_ADMIN = "rule:project_reader_or_admin"
 MEMBER_OR_ADMIN = "rule:project_member_or_admin"
 MANAGER_OR_ADMIN = "rule:project_manager_or_admin"
+SERVICE = "rule:service_api"             # other services, as their service users
 OWNER_OR_ADMIN = "rule:project_reader_or_admin"
 KEEP_SECONDS = 5.0                       # how long a decision is remembered
 KEEP_ENTRIES = 20_000
@@ -42,6 +43,7 @@ BASE = (
     policy.RuleDefault("project_manager_or_admin",
                        "rule:project_manager_api or rule:context_is_admin",
                        "The project's managers, and admins."),
+    policy.RuleDefault("service_api", "role:service", "Other services."),
     policy.RuleDefault("project_member_or_admin",
                        "rule:project_member_api or rule:context_is_admin",
                        "The project's members, and admins."),

@@ -34,6 +34,7 @@ class Services(typing.NamedTuple):
     view: typing.Any                     # db.view.View
     client: typing.Any                   # rpc.client: call(to, message), cast(to, message)
     images: typing.Any                   # image.protocol.ImageRoom
+    volumes: typing.Any                  # volume.protocol.VolumeRoom
     clock: typing.Any                    # clock.Clock
     ids: typing.Any                      # clock.Ids
     orders: typing.Any                   # api.orders.Orders

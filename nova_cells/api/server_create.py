@@ -15,11 +15,11 @@ import typing
 
 import msgspec
 
-from nova_cells.api import formats, once, server_target, shapes
+from nova_cells.api import formats, once, server_target, server_volumes, shapes
 from nova_cells.api.orders import Asked
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import REMOVED, Shape, optional
-from nova_cells.domain import boot, errors, tags
+from nova_cells.domain import boot, disks, errors, tags
 from nova_cells.domain import server as model
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ _network = {"type": "object", "additionalProperties": False, "properties": {
     "port": {"type": ["string", "null"], "format": "uuid"},
     "fixed_ip": {"type": "string", "maxLength": 45}, "tag": shapes.string(1, 60)}}
 _networks = shapes.array(_network)
-_device = {"type": "object"}
 _uuids = shapes.either(shapes.uuid, shapes.array(shapes.uuid))
 _hints = {"type": "object", "additionalProperties": True, "properties": {
     "group": shapes.uuid, "different_host": _uuids, "same_host": _uuids,
@@ -47,20 +46,18 @@ _hints = {"type": "object", "additionalProperties": True, "properties": {
     "different_cell": {"type": ["string", "array"]}, "build_near_host_ip": shapes.string(),
     "cidr": shapes.string()}}
 
-_server = Shape(
+_server = server_volumes.shape(Shape(
     {"OS-DCF:diskConfig": optional(shapes.one_of("AUTO", "MANUAL"))},
     name=shapes.name, flavorRef=_flavor, imageRef=optional(_image),
     adminPass=optional(shapes.string(high=255)), metadata=optional(shapes.metadata),
     networks=optional(_networks), accessIPv4=optional(shapes.string(format="ipv4")),
     accessIPv6=optional(shapes.string(format="ipv6")), personality=optional(shapes.array(_file)),
     availability_zone=optional(shapes.name), key_name=optional(shapes.string(1, 255)),
-    block_device_mapping=optional(shapes.array(_device)),
-    block_device_mapping_v2=optional(shapes.array(_device)),
     config_drive=optional(shapes.nullable(shapes.boolean)), min_count=optional(shapes.positive),
     max_count=optional(shapes.positive), return_reservation_id=optional(shapes.boolean),
     security_groups=optional(shapes.array(_group)),
     user_data=optional(shapes.string(high=65535, format="base64")),
-).since("2.19", description=optional(shapes.description),
+)).since("2.19", description=optional(shapes.description),
 ).since("2.37", networks=shapes.either(_networks, {"type": "string", "enum": ["none", "auto"]}),
 ).since("2.52", tags=optional(shapes.array(shapes.tag, high=tags.MOST)),
 ).since("2.57", personality=REMOVED,
@@ -85,11 +82,11 @@ def create(request: typing.Any) -> Reply:
         return done
     given = request.body["server"]
     low, high = _counts(given)
-    asked, password = _resolve(request, given, low, high)
+    asked, password, volumes = _resolve(request, given, low, high)
     services = request.services
     reply = _reply(request, asked.records[0], given, password)
-    accepted = services.orders.boot(
-        msgspec.structs.replace(asked, once=once.keep(request, reply)), services.now())
+    accepted = _order(request, msgspec.structs.replace(
+        asked, once=once.keep(request, reply)), volumes)
     if accepted.kept is not None:                # the same request was faster
         return once.again(request, accepted.kept)
     for cast in accepted.casts:
@@ -114,6 +111,22 @@ def _reply(request: typing.Any, first: model.Server, given: dict, password: str)
     return Reply({"server": shown}, headers=(("Location", here),))
 
 
+def _order(request: typing.Any, asked: Asked,
+           volumes: list[server_volumes.Wanted]) -> typing.Any:
+    """Volumes taken, then servers written down and offered; or nothing of both."""
+    services = request.services
+    taking = server_volumes.Taking(request, asked.records, volumes)
+    taking.take()
+    try:
+        accepted = services.orders.boot(
+            msgspec.structs.replace(asked, records=taking.records), services.now())
+    except Exception:
+        taking.undo(())
+        raise
+    taking.accepted(server.uuid for server in accepted.servers)
+    return accepted
+
+
 def _counts(given: dict) -> tuple[int, int]:
     low = int(given.get("min_count", 1))
     high = int(given.get("max_count", low))
@@ -124,9 +137,11 @@ def _counts(given: dict) -> tuple[int, int]:
     return low, high
 
 
-def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Asked, str]:
+def _resolve(request: typing.Any, given: dict, low: int,
+             high: int) -> tuple[Asked, str, list[server_volumes.Wanted]]:
     """Everything that was named, looked up."""
     _refuse_unserved(given)
+    found = server_volumes.read(request, given)
     password = given.get("adminPass") or fresh_password()
     view, who = request.services.view, request.context
     hints = (request.body.get("os:scheduler_hints")
@@ -137,7 +152,11 @@ def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Ask
         if given.get("metadata") or given.get("personality"):
             within_limits(view.quota.limits(tx, who.project_id, who.user_id), given)
         target = server_target.resolve(request, tx, given, hints)
-    image = _find_image(request, given, flavor)
+    if found:
+        disks.check(found, flavor, given.get("imageRef"), high)
+    image = (None if server_volumes.on_volume(found)
+             else _find_image(request, given, flavor))
+    volumes = server_volumes.look(request, found, flavor, target.zone)
     template = _template(request, given, flavor, image, target, hints)
     asked = Asked(
         records=tuple(_numbered(request, template, given, number, high)
@@ -151,7 +170,7 @@ def _resolve(request: typing.Any, given: dict, low: int, high: int) -> tuple[Ask
             files=tuple((file["path"], file["contents"])
                         for file in given.get("personality", ()))),
         origin=request.origin, minimum=low)
-    return asked, password
+    return asked, password, volumes
 
 
 def fresh_password() -> str:
@@ -165,21 +184,10 @@ def _refuse_unserved(given: dict) -> None:
     if isinstance(networks, list) and networks:
         raise errors.Invalid("There is no network service in this deployment: servers are "
                              "created without networks; leave networks out, or say 'none'.")
-    devices = [*given.get("block_device_mapping", ()), *given.get("block_device_mapping_v2", ())]
-    if not all(_is_root_image(device, given) for device in devices):
-        raise errors.Unsupported("There is no volume service in this deployment: servers boot "
-                                 "from their image only (capability: volumes).")
     for group in given.get("security_groups", ()):
         if group.get("name", "default") != "default":
             raise errors.Invalid(f"Security group {group['name'][:64]} not found: there is no "
                                  f"network service in this deployment.")
-
-
-def _is_root_image(device: dict, given: dict) -> bool:
-    """What clients say for "boot from this image", in the words of block devices."""
-    return (device.get("source_type") == "image" and device.get("destination_type") == "local"
-            and device.get("boot_index") in (0, "0")
-            and device.get("uuid") == given.get("imageRef"))
 
 
 def find_flavor(request: typing.Any, tx: typing.Any, given: dict) -> model.Flavor:
@@ -226,9 +234,7 @@ def within_limits(limits: dict[str, int], given: dict) -> None:
 
 
 def _find_image(request: typing.Any, given: dict, flavor: model.Flavor) -> model.ImageFacts:
-    reference = given.get("imageRef")
-    if not reference:
-        raise errors.Invalid("Invalid imageRef provided.")
+    reference = given["imageRef"]
     try:
         image = request.services.images.facts(reference, request.context.auth_token)
     except errors.NotFound:
@@ -257,8 +263,9 @@ def fits(request: typing.Any, image: model.ImageFacts, flavor: model.Flavor) -> 
 
 # -- records --------------------------------------------------------------------------------------
 
-def _template(request: typing.Any, given: dict, flavor: model.Flavor, image: model.ImageFacts,
-              target: server_target.Target, hints: dict) -> model.Server:
+def _template(request: typing.Any, given: dict, flavor: model.Flavor,
+              image: model.ImageFacts | None, target: server_target.Target,
+              hints: dict) -> model.Server:
     """What all servers of the request share."""
     who = request.context
     certificates = given.get("trusted_image_certificates")

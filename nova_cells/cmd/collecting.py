@@ -16,6 +16,7 @@ from nova_cells.collector import service as collectors
 from nova_cells.conf import services as service_options
 from nova_cells.domain import errors
 from nova_cells.rpc import notifier, server, transport
+from nova_cells.volume import loader as volumes
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3.0           # seconds that the cells' buses have to answer before we begin anyway
@@ -30,7 +31,7 @@ class Collecting:
                           else None)
         collector = collectors.Collector(
             cells.view, ids, service_options.fill(collectors.Settings, conf.collector),
-            self._notifier.send if self._notifier else None)
+            self._notifier.send if self._notifier else None, volumes.load(conf))
         self.runner = service.Runner("collector", collector, cells.client, clock,
                                      forward_budget=conf.rpc.forward_budget)
         self._listeners: dict[str, tuple[object, server.Listener]] = {}   # with its transport

@@ -18,6 +18,7 @@ from nova_cells.conf import services as service_options
 from nova_cells.conf import standalone as options
 from nova_cells.network import loader as networks
 from nova_cells.virt import loader
+from nova_cells.volume import loader as volumes
 
 
 def _consoles(conf) -> dict[str, answers.Offered]:
@@ -30,7 +31,8 @@ class Hosting:
 
     def __init__(self, conf, bus: cellbus.CellBus, images, ids) -> None:
         self._conf, self._bus, self._images, self._ids = conf, bus, images, ids
-        self._rooms = rooms.Rooms(images=images, network=networks.load(conf))
+        self._rooms = rooms.Rooms(images=images, network=networks.load(conf),
+                                  volume=volumes.load(conf))
         self._undo = contextlib.ExitStack()
 
     def start(self, host: str, alone: bool = False) -> None:

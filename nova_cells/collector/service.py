@@ -8,7 +8,7 @@ import logging
 
 import msgspec
 
-from nova_cells.collector import figures, healing, notifying, uploads
+from nova_cells.collector import figures, healing, notifying, uploads, volumes
 from nova_cells.db import again, engine
 from nova_cells.domain import address, commands, effects, errors, records
 
@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     heal_interval: float = 300.0     # how often digests are compared
     resync_retry: float = 2.0        # a bucket that is not answered is asked again
     order_patience: float = 180.0    # longer than an order is on its way: then it is not done
+    claim_patience: float = 120.0    # a claim of a volume is looked at again
 
 
 class Collector:
@@ -30,10 +31,10 @@ class Collector:
 
     wants_sender = True
     JOBS = {"offers": 1.0, "intents": 1.0, "orders": 0.5, "pulse": 3.0, "heal": 60.0,
-            "catalogue": 2.0, "reservations": 20.0}
+            "catalogue": 2.0, "reservations": 20.0, "volumes": 20.0}
 
     def __init__(self, view, ids, settings: Settings | None = None,  # noqa: ANN001
-                 send: notifying.Send | None = None) -> None:
+                 send: notifying.Send | None = None, room=None) -> None:  # noqa: ANN001
         self.view = view
         self.ids = ids
         self.settings = settings or Settings()
@@ -43,6 +44,7 @@ class Collector:
         if send is not None:
             self._notifying = notifying.Notifying(view, ids.uuid(), send)
             self.JOBS = {**self.JOBS, "notify": 1.0}
+        self.volumes = volumes.Volumes(view, room, self.settings.claim_patience)
         self._seen: dict[str, tuple[float, float]] = {}      # cell -> (heard_at, seen at)
         self._heard: dict[str, float] = {}                   # cell -> when it was written down
         self._adopted: set[str] = set()
@@ -161,6 +163,8 @@ class Collector:
             case "notify" if self._notifying is not None:
                 if self._notifying.tick(now) == notifying.BATCH:
                     return [effects.Wake("notify")]
+            case "volumes":
+                self.volumes.tick(now)
         return []
 
     def _reservations(self, now: float) -> list[effects.Effect]:

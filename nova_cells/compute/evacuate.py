@@ -7,7 +7,7 @@ server's already: they are bound to this host, and stay whatever becomes of the 
 the other host's disks is not here; a request that says it is fails.
 """
 
-from nova_cells.compute import flow, ports, work
+from nova_cells.compute import flow, ports, volumes, work
 from nova_cells.domain import errors
 from nova_cells.domain import server as model
 
@@ -25,9 +25,9 @@ def evacuate(doing: work.Work) -> dict[str, str]:
     nics = ports.Nics(doing)
     steps = [step for step in nics.around(verbs.boot_flow(doing.driver).steps)
              if step.name != "start" or not options.get("stopped")]
-    doing.run(flow.Flow("evacuate", tuple(
+    doing.run(volumes.around(doing, flow.Flow("evacuate", tuple(
         flow.Step(step.name, step.do, flow.keep) if step.name == "plug_ports" else step
-        for step in steps)), made)
+        for step in steps))), made)
     doing.attached.extend(nics.told())
     return {"instance_name": made.name, "root_device_name": "/dev/vda",
             "node": doing.driver.facts().hostname}

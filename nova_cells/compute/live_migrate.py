@@ -10,7 +10,7 @@ aborted copy the destination clears instead ("back").
 import logging
 import typing
 
-from nova_cells.compute import flow, ports, work
+from nova_cells.compute import flow, ports, volumes, work
 from nova_cells.domain import errors, migration, tasks
 from nova_cells.virt import migrating
 
@@ -56,6 +56,7 @@ def arrive(doing: work.Work) -> dict[str, str]:
         ports.Nics(doing).plug(spec)
     except errors.Problem as problem:    # the guest is here, and there is no way back
         LOG.error("server=%s its ports could not be bound here: %s", doing.uuid, problem)
+    volumes.arrived(doing)
     return {"node": doing.driver.facts().hostname}
 
 
@@ -63,6 +64,7 @@ def clear(doing: work.Work) -> dict[str, str]:
     """Nothing of it is left here."""
     doing.step("clear")
     doing.driver.destroy(doing.uuid)
+    volumes.left(doing)
     return {}
 
 

@@ -7,7 +7,7 @@ verb that follows on an image that is whole, and the image only goes when the ce
 that the guest runs again (``imaging.drop``).
 """
 
-from nova_cells.compute import flow, imaging, work
+from nova_cells.compute import flow, imaging, volumes, work
 from nova_cells.domain import server as model
 
 PATIENCE = 60.0                  # seconds for a guest to go down by itself
@@ -44,6 +44,7 @@ def shelve_offload(doing: work.Work) -> dict[str, str]:
     """Nothing is left of it here."""
     doing.step("destroy")
     doing.driver.destroy(doing.uuid)
+    volumes.put_aside(doing)
     return {}
 
 
@@ -60,6 +61,6 @@ def unshelve(doing: work.Work) -> dict[str, str]:
         image = imaging.room(doing).facts(record.shelved_image_id)
         made = model.replace(made, server=model.replace(record, image=image))
     doing.progress(SPAWNING)
-    doing.run(verbs.boot_flow(doing.driver), made)
+    doing.run(volumes.around(doing, verbs.boot_flow(doing.driver)), made)
     return {"instance_name": made.name, "root_device_name": "/dev/vda",
             "node": doing.driver.facts().hostname}

@@ -11,6 +11,7 @@ from nova_cells.compute import (
     live_migrate,
     ports,
     shelving,
+    volumes,
     work,
 )
 from nova_cells.domain import boot, lifecycle, tasks
@@ -78,7 +79,8 @@ def boot_(doing: work.Work) -> dict[str, str]:
     """Make the guest and start it."""
     made, nics = doing.spec(), ports.Nics(doing)
     steps = boot_flow(doing.driver)
-    doing.run(flow.Flow(steps.name, nics.around(steps.steps)), made)
+    steps = flow.Flow(steps.name, nics.around(steps.steps))
+    doing.run(volumes.around(doing, steps), made)
     doing.attached.extend(nics.told())
     return {"instance_name": made.name, "root_device_name": "/dev/vda",
             "node": doing.driver.facts().hostname}

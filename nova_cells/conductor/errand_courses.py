@@ -66,6 +66,8 @@ class Courses:
     OWN: typing.ClassVar[dict[str, type[Course]]] = {}
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
+        from nova_cells.conductor import errand_volumes
+        self.OWN[errands.VOLUME] = errand_volumes.VolumeCourse
         self._plain = Course(conductor)
         self._own = {kind: course(conductor) for kind, course in self.OWN.items()}
 

@@ -143,8 +143,12 @@ class Errands:
                  templates: typing.Iterable[errands.Errand], now: float) -> None:
         """A boot that was accepted: what it is to be given is written down before it is asked
         for."""
-        for template in templates:
-            uuid = self._c.ids.uuid()
+        volumes = [errands.Errand(
+            uuid=one.errand, server=server.uuid, kind=errands.VOLUME, subject=one.volume_id,
+            attachment=one) for one in server.attachments]
+        fresh = [model.replace(template, uuid=self._c.ids.uuid()) for template in templates]
+        for template in (*fresh, *volumes):
+            uuid = template.uuid
             self._store.errands.insert(tx, model.replace(
                 template, uuid=uuid, server=server.uuid, subject=template.subject or uuid,
                 epoch=server.epoch, version=1, rest="new", verb=None), now)

@@ -26,6 +26,10 @@ COLLECTOR = [
                  help="Seconds after which quota that is held for an order to a cell is free again "
                       "if the order was not answered. Must be longer than an order may be on its "
                       "way ([rpc])."),
+    cfg.FloatOpt("claim_patience", default=120.0, min=1.0,
+                 help="Seconds after which a server's claim of a volume is looked at again: what "
+                      "is left of requests that died is given back then. Must be longer than any "
+                      "request takes."),
 ]
 
 CONDUCTOR = [

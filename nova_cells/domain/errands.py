@@ -89,6 +89,14 @@ VERBS: dict[str, Verb] = {verb.name: verb for verb in (
         beside=WITH_VOLUMES, capability="volumes"),
     row("swap_volume",      VOLUME,     "attached",     "attached", "attached",
         beside="active paused resized", capability="volumes"),
+    row("extend_volume",    VOLUME,     "attached",     "attached", "attached",
+        beside=WITH_VOLUMES, capability="volumes", action="extend_volume"),
+    row("change_volume",    VOLUME,     "attached",     "attached", "attached",
+        beside="*", action=""),
+    row("snapshot_volume",  VOLUME,     "attached",     "attached", "attached",
+        beside="*", capability="assisted_snapshots", action=""),
+    row("drop_volume_snapshot", VOLUME, "attached",     "attached", "attached",
+        beside="*", capability="assisted_snapshots", action=""),
     row("release",          "",         "*",            "gone",     lifecycle.KEEP,
         beside="*", action="", limit=0),
 )}
@@ -108,6 +116,12 @@ def begin(errand: Errand, name: str, server: model.Server,
     version = errand.version + 1
     return model.replace(errand, verb=name, version=version, ticket=version, epoch=server.epoch,
                          options=options or {}, fault=None, family="")
+
+
+def may_begin(name: str, server: model.Server) -> None:
+    """Raise what ``begin`` would say of the server."""
+    if server.rest not in VERBS[name].beside or server.verb is not None:
+        raise lifecycle.IllegalMove(_busy(server, VERBS[name]))
 
 
 def _busy(server: model.Server, verb: Verb) -> str:
@@ -149,9 +163,13 @@ def _ended(errand: Errand, rest: str, **facts: object) -> Errand:
 
 def shown(all_: typing.Iterable[Errand]) -> dict[str, typing.Any]:
     """The fields of the server's record that say what is attached."""
-    attached = [one for one in all_ if one.rest == "attached"]
-    nics = tuple(one.interface for one in attached if one.interface is not None)
+    found = list(all_)
+    nics = tuple(one.interface for one in found
+                 if one.rest == "attached" and one.interface is not None)
     return {
         "interfaces": nics,
         "addresses": tuple(address for nic in nics for address in nic.addresses),
-        "attachments": tuple(one.attachment for one in attached if one.attachment is not None)}
+        # A volume is shown from the moment that it is asked for, as users know it.
+        "attachments": tuple(one.attachment for one in found if one.attachment is not None
+                             and one.rest != "gone"
+                             and (one.rest == "attached" or one.verb != "release"))}

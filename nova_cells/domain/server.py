@@ -94,6 +94,17 @@ class Attachment(Value, kw_only=True):
     volume_id: str
     device: str | None = None
     delete_on_termination: bool = False
+    errand: str = ""             # uuid of its errand
+    attachment_id: str | None = None     # the volume service's; None while it is asked for
+    tag: str | None = None
+    boot_index: int | None = None        # 0: the server boots from it
+    size: int = 0                # GiB
+    multiattach: bool = False
+
+    @property
+    def root(self) -> bool:
+        """Whether the server boots from it."""
+        return self.boot_index == 0
 
 
 class Server(Value, kw_only=True):

@@ -34,6 +34,7 @@ from nova_cells.domain import (
 )
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
+from nova_cells.volume import fake as fake_volumes
 from tests.servers import databases
 
 CELL = "ce110000-0000-4000-8000-000000000001"
@@ -249,7 +250,8 @@ def configuration(files: typing.Sequence[str] = (), **overrides: typing.Any) -> 
 
 
 def prepare_cell(view: views.View, flavors: typing.Iterable[model.Flavor], now: float,
-                 cell: str = CELL, name: str = "cell1", slots: int = 50) -> None:
+                 cell: str = CELL, name: str = "cell1", slots: int = 50,
+                 capabilities: tuple[str, ...] = ()) -> None:
     """A cell that is up and has this much room for each of the flavors."""
     counts = {resources.shape(flavor): slots for flavor in flavors}
     with view.write() as tx:
@@ -257,7 +259,8 @@ def prepare_cell(view: views.View, flavors: typing.Iterable[model.Flavor], now: 
         view.records.keep_slots(tx, cell, records.SlotsRecord(
             cell=cell, version=1, slots=counts, zones={"nova": counts}, hosts=1), 1)
         view.records.keep_host(tx, cell, records.HostRecord(
-            uuid=cell[:-4] + "0bad", name="node-1", version=1), 1, now)
+            uuid=cell[:-4] + "0bad", name="node-1", version=1, capabilities=capabilities), 1,
+            now)
 
 
 class Answer:
@@ -282,6 +285,8 @@ class RestCase(testtools.TestCase):
     """Each test has an API of its own."""
 
     options: dict[str, typing.Any] = {}
+    child_class: type[Child] = Child
+    with_volumes = False                 # a volume service, and hosts that can use it
     quota = {"instances": 10, "cores": 20, "ram": 51200, "metadata_items": 5, "key_pairs": 10}
 
     def setUp(self) -> None:
@@ -289,19 +294,23 @@ class RestCase(testtools.TestCase):
         self.clock, self.ids = Clock(), Ids()
         self.view = database(self.quota)
         self.addCleanup(self.view.close)
-        self.child = Child(self.view, self.clock)
+        self.child = self.child_class(self.view, self.clock)
         self.images = fake_images.FakeImages()
+        self.volumes = fake_volumes.FakeVolumes() if self.with_volumes else None
         self.conf = configuration(**self.options)
         self._prepare()
         self.app = app.loadapp(self.conf, self.view, self.child,
-                               self.child.ledger.watched(self.images), self.clock, self.ids)
+                               self.child.ledger.watched(self.images), self.clock, self.ids,
+                               volumes=self.with_volumes and self.child.ledger.watched(
+                                   self.volumes))
 
     def _prepare(self) -> None:
         """A cell with room, and a flavor."""
         flavor = model.Flavor(id="1", name="m1.tiny", vcpus=1, ram_mb=512, disk_gb=1)
         with self.view.write() as tx:
             self.view.flavors.create(tx, flavor, self.clock.time())
-        prepare_cell(self.view, [flavor], self.clock.time())
+        prepare_cell(self.view, [flavor], self.clock.time(), capabilities=(
+            "volumes", "assisted_snapshots") if self.with_volumes else ())
 
     def ask(self, method: str, path: str, body: typing.Any = None, *, token: str = MEMBER,
             version: str | None = None, headers: dict[str, str] | None = None,

@@ -2,7 +2,7 @@
 
 """Every route of the catalogue while a cell is down, each way in which it can be down."""
 
-from nova_cells.api import compute, microversion
+from nova_cells.api import compute, microversion, policy
 from nova_cells.domain import lifecycle
 from tests.rest import base, samples
 
@@ -24,11 +24,15 @@ HOST = base.CELL[:-4] + "0bad"
 
 
 class Down(base.RestCase):
+    with_volumes = True
     quota = {"instances": -1, "cores": -1, "ram": -1, "metadata_items": 5, "key_pairs": 10}
 
     def setUp(self):
         super().setUp()
         self.heal()
+        real = policy.Policy.allows      # nobody here is another service
+        self.patch(policy.Policy, "allows", lambda own, who, rule, target=None: (
+            "assisted" in rule or real(own, who, rule, target)))
 
     # -- the ways ---------------------------------------------------------------------------------
 
@@ -64,7 +68,11 @@ class Down(base.RestCase):
         for action in actions:
             self.heal()
             uuid = self.create(metadata={"key": "value"}, tags=["tag"], token=base.ADMIN,
-                               version="2.52")
+                               version="2.52", block_device_mapping_v2=[
+                                   {"source_type": "image", "destination_type": "local",
+                                    "uuid": base.PICTURE, "boot_index": 0},
+                                   {"source_type": "volume", "destination_type": "volume",
+                                    "uuid": self.volumes.add().id}])
             if action.key == "restore":          # it is asked only about what was put aside
                 self.conf.set_override("reclaim_instance_interval", 60)
                 deleted = self.ask("DELETE", f"/servers/{uuid}", token=base.ADMIN)
@@ -85,7 +93,22 @@ class Down(base.RestCase):
             with self.view.write() as tx:
                 self.view.servers.apply(tx, record, base.CELL, self.clock.time())
 
+    def asked_of_volume(self, action, uuid):
+        [one] = self.child.records[uuid].attachments
+        body = {"assisted:create": {"snapshot": {"volume_id": one.volume_id, "create_info": {
+                    "snapshot_id": "s", "type": "qcow2", "new_file": "f"}}},
+                "volumes:create": {"volumeAttachment": {"volumeId": self.volumes.add().id}},
+                "volumes:update": {"volumeAttachment": {"volumeId": one.volume_id,
+                                                        "delete_on_termination": True}}}
+        path = action.path.replace("{id}", uuid).replace("{volume}", one.volume_id)
+        if action.key == "assisted:delete":
+            path += f"?delete_info=%7B%22volume_id%22:%22{one.volume_id}%22%7D"
+        return self.ask(action.method, path, body.get(action.key), token=base.ADMIN,
+                        version="2.85")
+
     def asked(self, action, uuid):
+        if action.key.startswith(("volumes:", "assisted:")):
+            return self.asked_of_volume(action, uuid)
         path = action.path.replace("{key}", "key").replace("{label}", "private")
         path = path.replace("{tag}", "other" if action.key == "tags:update" else "tag")
         if action.path.startswith(("/servers/{id}", "/os-volumes_boot/{id}")):

@@ -88,7 +88,7 @@ class Create(base.RestCase):
                 ({"imageRef": "5f8a1c5e-0000-4000-8000-00000000dead"},
                  "Can not find requested image"),
                 ({"key_name": "nope"}, "Invalid key_name provided."),
-                ({"imageRef": ""}, "Invalid imageRef provided."),
+                ({"imageRef": ""}, "Missing imageRef attribute"),
                 ({"availability_zone": "mars"},
                  "The requested availability zone is not available"),
                 ({"min_count": 3, "max_count": 2}, "min_count must be <= max_count"),
@@ -112,7 +112,8 @@ class Create(base.RestCase):
         root = {"source_type": "image", "destination_type": "local", "boot_index": 0,
                 "uuid": IMAGE, "delete_on_termination": True}
         self.assertEqual(202, self.post(block_device_mapping_v2=[root]).status)
-        answer = self.post(block_device_mapping_v2=[{**root, "destination_type": "volume"}])
+        answer = self.post(block_device_mapping_v2=[
+            {**root, "destination_type": "volume", "volume_size": 1}])
         self.assertEqual((501, True), (answer.status, "volumes" in answer.message))
 
     def test_networks_from_2_37(self):

@@ -61,6 +61,8 @@ RULES = (
                 "on a host (2.74).", "POST /servers"),
     policy.rule(f"{PREFIX}:create:zero_disk_flavor", policy.ADMIN, "Create a server from an "
                 "image with a flavor without a disk.", "POST /servers"),
+    policy.rule(f"{PREFIX}:create:attach_volume", policy.MEMBER_OR_ADMIN, "Create a server with "
+                "block devices.", "POST /servers"),
     policy.rule(f"{PREFIX}:create:trusted_certs", policy.MEMBER_OR_ADMIN, "Create a server with "
                 "trusted image certificates (2.63).", "POST /servers"),
     policy.rule(f"{PREFIX}:update", policy.MEMBER_OR_ADMIN, "Update a server.",

@@ -12,6 +12,7 @@ from nova_cells.db import engine
 from nova_cells.db.view import (
     aggregates,
     cells,
+    claims,
     flavors,
     groups,
     intents,
@@ -55,6 +56,7 @@ class View(engine.Database):
         self.usage = usage.Usage()
         self.keypairs = keypairs.KeyPairs()
         self.replies = replies.Replies()
+        self.claims = claims.Claims()
 
     def create_tables(self) -> None:
         """All tables at once, for databases that nobody keeps (tests, simulations)."""

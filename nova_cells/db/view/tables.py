@@ -339,3 +339,18 @@ leases = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("holder", Uuid, nullable=False),
     sa.Column("beat", sa.BigInteger, nullable=False), **_MYSQL)  # it moves: its holder lives
+
+volume_claims = sa.Table(
+    "volume_claims", metadata,                   # which server may use which volume (law T14)
+    sa.Column("uuid", Uuid, primary_key=True),           # of the errand, or of its swap
+    sa.Column("errand", Uuid, nullable=False),
+    sa.Column("volume", Uuid),                           # null: it is being made, by this claim
+    sa.Column("slot", Uuid, nullable=False),             # "": of one server; multi-attach: whose
+    sa.Column("server", Uuid, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),    # "boot", "attach" or "swap"
+    sa.Column("made", sa.Boolean, nullable=False),       # we made the volume: it goes if unused
+    sa.Column("settled", sa.Boolean, nullable=False),    # the server's record says what it is
+    sa.Column("asked_at", Time, nullable=False),
+    sa.UniqueConstraint("volume", "slot", name="uq_volume_claims_volume_slot"),
+    sa.Index("ix_volume_claims_asked_at", "settled", "asked_at"),
+    sa.Index("ix_volume_claims_server", "server"), **_MYSQL)

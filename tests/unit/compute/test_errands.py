@@ -76,7 +76,7 @@ class Errands(testtools.TestCase):
         self.assertNotIn("secret", report.error)
 
     def test_what_this_host_cannot_do_is_unsupported(self):
-        self.assertEqual("unsupported", self.do("swap_volume").family)
+        self.assertEqual("unsupported", self.do("fly").family)
 
     def test_for_another_host_of_this_name_nothing_is_done(self):
         self.agent.start(0.0)

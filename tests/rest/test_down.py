@@ -6,7 +6,9 @@ from nova_cells.api import compute, microversion, policy
 from nova_cells.domain import lifecycle
 from tests.rest import base, samples
 
-BODIES = {"reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
+BODIES = {"createImage": {"name": "x"},
+          "createBackup": {"name": "x", "backup_type": "daily", "rotation": 1},
+          "reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
           "changePassword": {"adminPass": "x"}, "os-getConsoleOutput": {},
           "os-getVNCConsole": {"type": "novnc"}, "os-getSerialConsole": {"type": "serial"},
           "os-getSPICEConsole": {"type": "spice-html5"},

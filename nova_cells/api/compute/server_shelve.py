@@ -8,7 +8,7 @@ Source: the public api-ref, "Servers - run an action".
 import typing
 
 from nova_cells.api import acting, found, image_making, policy, server_target, shapes
-from nova_cells.domain import errors, lifecycle
+from nova_cells.domain import errors
 from nova_cells.domain import server as model
 from nova_cells.domain import wanted as wants
 
@@ -30,7 +30,6 @@ def unshelve(request: typing.Any) -> None:
     given = request.body["unshelve"]
     given = given if isinstance(given, dict) and request.version >= _ZONE else {}
     record = found.unpack(row.record)
-    lifecycle.begin(record, "unshelve", 0.0)
     options: dict[str, str] = {}
     host = given.get("host") if request.version >= _HOST else None
     if "availability_zone" in given or host:

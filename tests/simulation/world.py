@@ -18,7 +18,7 @@ from nova_cells.selector import service as selecting
 TICKS = {"offers": 10.0, "intents": 10.0, "orders": 20.0, "pulse": 30.0, "heal": 60.0,
          "catalogue": 40.0, "relay": 20.0, "watchdog": 20.0, "hosts": 30.0, "purge": 600.0,
          "hello": 30.0, "guests": 60.0, "events": 30.0, "reclaim": 60.0, "reservations": 30.0,
-         "shelved": 30.0}
+         "shelved": 30.0, "volumes": 60.0}
 
 
 class Crash(BaseException):

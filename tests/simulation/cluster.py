@@ -57,6 +57,9 @@ class Cluster:
         self._trace = hashlib.blake2b(digest_size=16)
         self.delivered = 0
         self.cut: set[str] = set()               # cells that no message reaches or leaves
+        self.severed: set[tuple[str, str]] = set()   # hosts that no message reaches or leaves
+        self.migrated: set[str] = set()          # servers that may be on two hosts
+        self.evacuated: set[str] = set()         # servers that may run on two
         self.watch: list[collections.abc.Callable[[world.Node | None], None]] = []
         self.offload = random.Random(seed + 2).choice((0, 0, 60, -1))    # shelved_offload_time
         self.key = world.StillSeal()
@@ -189,7 +192,8 @@ class Cluster:
     def _deliver(self, to: address.Address, text: str, sender: str | None,
                  reply_to: str | None, far: bool) -> None:
         listening = [node for node in self.nodes if node.alive and _hears(node, to)]
-        if listening and not (far and to.cell in self.cut):
+        severed = isinstance(to, address.Host) and (to.cell, to.host) in self.severed
+        if listening and not severed and not (far and to.cell in self.cut):
             node = listening[0] if len(listening) == 1 else self.rng.choice(listening)
             self.say(node.name, "<-", text)
             self._handle(node, codec.decode(text), sender, reply_to)
@@ -219,6 +223,9 @@ class Cluster:
                  reply_to: str | None) -> None:
         for effect in done:
             match effect:
+                case effects.Cast(to=to, message=message) if \
+                        (node.cell, node.host) in self.severed:
+                    self.say("LOST", type(message).__name__, "of", node.name, "to", to)
                 case effects.Cast(to=to, message=message):
                     sender = node.cell if isinstance(to, address.Collector) else None
                     self.cast(to, message, sender, origin_cell=node.cell)
@@ -255,6 +262,7 @@ class Cluster:
         """The world is good again; everybody is up."""
         self.faults = world.Faults(0)
         self.cut.clear()
+        self.severed.clear()
         for node in self.nodes:
             if not node.alive:
                 self._restart(node, node.life)

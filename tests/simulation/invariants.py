@@ -88,12 +88,19 @@ def _ownership(rows, owned):  # noqa: ANN001, ANN202
 
 
 def _guests(cluster, owned, reset):  # noqa: ANN001, ANN202
-    expected = {}
+    expected, moves = {}, {}
     for cell, store in cluster.stores.items():
         with store.read() as tx:
+            moves.update(store.migrations.open(tx))
             for held in store.servers.many(tx, cell_servers.t.c.host != ""):
                 expected[held.uuid] = (cell, held.server)
     for uuid, places in cluster.guests().items():
+        if uuid in moves:                # given up, or reset, in the middle: both may have it
+            alive = [host for _cell, host, guest in places if guest.power in (1, 3)]
+            if not {host for _cell, host, _guest in places} <= moves[uuid].hosts or \
+                    len(alive) > 1 and uuid not in cluster.evacuated:
+                yield f"3: {uuid} moves between {sorted(moves[uuid].hosts)} and is at {places}"
+            continue
         if len(places) != 1 or uuid not in expected:
             yield f"3: guest {uuid} at {places} has no server"
             continue

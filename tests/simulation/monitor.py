@@ -8,8 +8,10 @@ it is called thousands of times a seed.
 
 import typing
 
-from nova_cells.domain import lifecycle
+from nova_cells.domain import codec, lifecycle, records
 
+_host = codec.Unpacker(records.HostRecord)
+ALIVE = (lifecycle.RUNNING, lifecycle.PAUSED)
 VIEW = "SELECT uuid, epoch, version FROM servers"
 HELD = ("SELECT uuid, epoch, version, rest, verb, ticket, host, record IS NOT NULL FROM servers "
         "WHERE confirmed")
@@ -127,7 +129,8 @@ class Monitor:
         if (now.epoch, now.ticket) != (before.epoch, before.ticket) or now.rest != done \
                 or now.rest == before.rest:
             return                       # reset, lifted, or failed
-        entry = self.cluster.journals[cell, before.host].read(now.uuid) if before.host else None
+        host = now.host or before.host   # an evacuation is done where it goes
+        entry = self.cluster.journals[cell, host].read(now.uuid) if host else None
         if before.verb == "delete" and not self._up(before.host, sqlite):
             return
         stamp = (now.epoch, now.ticket)
@@ -139,8 +142,8 @@ class Monitor:
 
     @staticmethod
     def _up(host: str, sqlite) -> bool:  # noqa: ANN001
-        row = sqlite.execute("SELECT up FROM hosts WHERE name = ?", (host,)).fetchone()
-        return bool(row and row[0])
+        row = sqlite.execute("SELECT up, record FROM hosts WHERE name = ?", (host,)).fetchone()
+        return bool(row and row[0]) and not _host(row[1]).forced_down
 
     # -- a host -----------------------------------------------------------------------------------
 
@@ -161,4 +164,11 @@ class Monitor:
                       gone)
             for (_cell, other), theirs in self.cluster.drivers.items():
                 twin = theirs._guests.get(uuid) if other != host else None
-                self._law(twin is None or not twin.defined, uuid, "is on", host, "and on", other)
+                self._law(twin is None or not twin.defined or self._moving(uuid, guest, twin),
+                          uuid, "is on", host, "and on", other)
+
+    def _moving(self, uuid: str, guest, twin) -> bool:  # noqa: ANN001
+        """A server that moves may be on two hosts, and runs on one; one that was evacuated may run
+        on the old one until that is swept."""
+        both = guest.power in ALIVE and twin.power in ALIVE
+        return uuid in self.cluster.evacuated or (uuid in self.cluster.migrated and not both)

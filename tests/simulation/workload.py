@@ -8,7 +8,7 @@ from nova_cells.api import orders
 from nova_cells.domain import boot, commands, groups
 from nova_cells.domain import server as model
 from tests.simulation import cluster as clusters
-from tests.simulation import imaging, inplace, invariants, monitor
+from tests.simulation import imaging, inplace, invariants, monitor, moving
 
 FLAVORS = [model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=n * 512, disk_gb=1)
            for n in (1, 2, 3)]
@@ -29,6 +29,7 @@ class Run:
         self.monitor = monitor.Monitor(self.cluster, clusters.LIMIT)
         self.cluster.watch.append(self.monitor)
         self.image = self.cluster.images.list()[0]
+        self.moving = moving.Moving(self, seed)
         self.servers: list[str] = []
         self.imaging = imaging.Imaging(self)
         self.reset: set[str] = set()     # the operator's word about them may be wrong
@@ -53,9 +54,11 @@ class Run:
         c.run(rng.uniform(0.5, 15))
         for _turn in range(rng.randrange(10, 40)):
             self._turn()
+            self.moving.turn()
             c.run(rng.choice(PAUSES))
         if rng.random() < 0.25:
             self.restore()
+        self.moving.end()
         c.settle()
         invariants.check(c, self.reset)
         if not self.restored:

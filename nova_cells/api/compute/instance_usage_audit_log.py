@@ -47,7 +47,8 @@ def show(request: typing.Any) -> dict[str, typing.Any]:
     given = request.args["id"]
     try:
         before = datetime.datetime.strptime(
-            given, "%Y-%m-%d %H:%M:%S.%f" if "." in given else "%Y-%m-%d %H:%M:%S")
+            given, "%Y-%m-%d %H:%M:%S.%f" if "." in given else "%Y-%m-%d %H:%M:%S"
+        ).replace(tzinfo=datetime.UTC)
         return {"instance_usage_audit_log": _log(request, before)}
     except (ValueError, OverflowError):
         raise errors.Invalid(f"Invalid timestamp for date {given[:64]}") from None

@@ -38,10 +38,10 @@ def _moment(given: str | None, now: float) -> float:
         return now
     for form in _FORMATS:
         try:
-            when = datetime.datetime.strptime(given, form)
+            when = datetime.datetime.strptime(given, form).replace(tzinfo=datetime.UTC)
         except ValueError:
             continue
-        return when.replace(tzinfo=datetime.UTC).timestamp()
+        return when.timestamp()
     raise errors.Invalid("Invalid time format: Datetime is in invalid format")
 
 

@@ -22,6 +22,7 @@ from nova_cells.conf import deletion, servers
 from nova_cells.conf import volume as volume_options
 from nova_cells.db.view import liveness
 from nova_cells.domain import errors
+from nova_cells.network import none as no_networks
 from nova_cells.volume import none
 
 
@@ -51,13 +52,15 @@ def paste_file(conf: cfg.ConfigOpts) -> str:
 
 def loadapp(conf: cfg.ConfigOpts, view: typing.Any, client: typing.Any, images: typing.Any,
             clock: typing.Any, ids: typing.Any,
-            orders: typing.Any = None, volumes: typing.Any = None) -> typing.Callable:
+            orders: typing.Any = None, volumes: typing.Any = None,
+            network: typing.Any = None) -> typing.Callable:
     """The WSGI application.  ``conf`` is private: a ConfigOpts of this process's own."""
     register(conf)
     services = requests.Services(
         conf=conf, view=view, client=client, images=images, clock=clock, ids=ids,
         orders=orders or api_orders.Orders(view, ids), volumes=volumes or none.NoVolumes(),
         policy=policy.Policy(policy.make_enforcer(conf)),
-        silent=liveness.Silent(clock.monotonic), pulse=pulses.Pulse(clock.monotonic))
+        silent=liveness.Silent(clock.monotonic), pulse=pulses.Pulse(clock.monotonic),
+        network=network or no_networks.NoNetworks())
     with pipeline.loading(services, dispatch.Application(services, compute.actions())):
         return deploy.loadapp(f"config:{paste_file(conf)}", name="main")

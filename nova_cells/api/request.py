@@ -41,6 +41,7 @@ class Services(typing.NamedTuple):
     policy: policies.Policy
     silent: typing.Any                   # db.view.liveness.Silent
     pulse: typing.Any                    # api.pulse.Pulse
+    network: typing.Any = None           # network.protocol.NetworkRoom; None: as network.none
 
     def now(self) -> float:
         """The time that people read."""

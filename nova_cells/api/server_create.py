@@ -15,7 +15,14 @@ import typing
 
 import msgspec
 
-from nova_cells.api import formats, once, server_target, server_volumes, shapes
+from nova_cells.api import (
+    formats,
+    once,
+    server_networks,
+    server_target,
+    server_volumes,
+    shapes,
+)
 from nova_cells.api.orders import Asked
 from nova_cells.api.request import Reply
 from nova_cells.api.shapes import REMOVED, Shape, optional
@@ -34,11 +41,6 @@ _file = {"type": "object", "additionalProperties": False, "required": ["path", "
          "properties": {"path": shapes.string(), "contents": shapes.string(format="base64")}}
 _group = {"type": "object", "additionalProperties": False,
           "properties": {"name": shapes.string(1, 255)}}
-_network = {"type": "object", "additionalProperties": False, "properties": {
-    "uuid": {"type": ["string", "null"], "format": "uuid"},
-    "port": {"type": ["string", "null"], "format": "uuid"},
-    "fixed_ip": {"type": "string", "maxLength": 45}, "tag": shapes.string(1, 60)}}
-_networks = shapes.array(_network)
 _uuids = shapes.either(shapes.uuid, shapes.array(shapes.uuid))
 _hints = {"type": "object", "additionalProperties": True, "properties": {
     "group": shapes.uuid, "different_host": _uuids, "same_host": _uuids,
@@ -50,7 +52,7 @@ _server = server_volumes.shape(Shape(
     {"OS-DCF:diskConfig": optional(shapes.one_of("AUTO", "MANUAL"))},
     name=shapes.name, flavorRef=_flavor, imageRef=optional(_image),
     adminPass=optional(shapes.string(high=255)), metadata=optional(shapes.metadata),
-    networks=optional(_networks), accessIPv4=optional(shapes.string(format="ipv4")),
+    networks=optional(server_networks.PLAIN), accessIPv4=optional(shapes.string(format="ipv4")),
     accessIPv6=optional(shapes.string(format="ipv6")), personality=optional(shapes.array(_file)),
     availability_zone=optional(shapes.name), key_name=optional(shapes.string(1, 255)),
     config_drive=optional(shapes.nullable(shapes.boolean)), min_count=optional(shapes.positive),
@@ -58,7 +60,9 @@ _server = server_volumes.shape(Shape(
     security_groups=optional(shapes.array(_group)),
     user_data=optional(shapes.string(high=65535, format="base64")),
 )).since("2.19", description=optional(shapes.description),
-).since("2.37", networks=shapes.either(_networks, {"type": "string", "enum": ["none", "auto"]}),
+).since("2.32", networks=optional(server_networks.TAGGED),
+).since("2.37", networks=server_networks.WORDS,
+).since("2.42", networks=server_networks.TAGGED_WORDS,
 ).since("2.52", tags=optional(shapes.array(shapes.tag, high=tags.MOST)),
 ).since("2.57", personality=REMOVED,
 ).since("2.63", trusted_image_certificates=optional(
@@ -140,8 +144,8 @@ def _counts(given: dict) -> tuple[int, int]:
 def _resolve(request: typing.Any, given: dict, low: int,
              high: int) -> tuple[Asked, str, list[server_volumes.Wanted]]:
     """Everything that was named, looked up."""
-    _refuse_unserved(given)
     found = server_volumes.read(request, given)
+    attached = server_networks.resolve(request, given, high)
     password = given.get("adminPass") or fresh_password()
     view, who = request.services.view, request.context
     hints = (request.body.get("os:scheduler_hints")
@@ -164,7 +168,7 @@ def _resolve(request: typing.Any, given: dict, low: int,
         request=boot.BootRequest(
             key=key, forced_host=target.forced_host, only_hosts=target.only,
             avoid_hosts=target.avoid, group=target.group, networks="none",
-            created_with=f"2.{request.version}"),
+            attached=attached, created_with=f"2.{request.version}"),
         secrets=boot.Secrets(
             admin_password=password, user_data=given.get("user_data"),
             files=tuple((file["path"], file["contents"])
@@ -176,18 +180,6 @@ def _resolve(request: typing.Any, given: dict, low: int,
 def fresh_password() -> str:
     """One that nobody chose."""
     return "".join(secrets.choice(_PASSWORD) for _ in range(12))
-
-
-def _refuse_unserved(given: dict) -> None:
-    """What this deployment cannot do yet is said before anything is looked up."""
-    networks = given.get("networks")
-    if isinstance(networks, list) and networks:
-        raise errors.Invalid("There is no network service in this deployment: servers are "
-                             "created without networks; leave networks out, or say 'none'.")
-    for group in given.get("security_groups", ()):
-        if group.get("name", "default") != "default":
-            raise errors.Invalid(f"Security group {group['name'][:64]} not found: there is no "
-                                 f"network service in this deployment.")
 
 
 def find_flavor(request: typing.Any, tx: typing.Any, given: dict) -> model.Flavor:
@@ -283,6 +275,9 @@ def _template(request: typing.Any, given: dict, flavor: model.Flavor,
         config_drive=shapes.truth(given.get("config_drive") or False),
         hints=server_target.shown(hints), availability_zone=target.zone,
         pinned_availability_zone=target.zone, has_user_data=bool(given.get("user_data")),
+        security_groups=tuple(dict.fromkeys(
+            group.get("name", "default") for group in given.get("security_groups", ())
+        )) or ("default",),
         reservation_id="r-" + "".join(secrets.choice(string.ascii_lowercase + string.digits)
                                       for _ in range(8)),
         created_at=request.services.now())

@@ -5,6 +5,7 @@
 from nova_cells.api import app, orders
 from nova_cells.cmd import laptop
 from nova_cells.image import loader as images
+from nova_cells.network import loader as networks
 from nova_cells.volume import loader as volumes
 
 
@@ -14,7 +15,7 @@ def load(conf, view, client, clock, ids, room=None):
     patience = orders.Settings(budget=conf.rpc.budget, delete_budget=conf.rpc.delete_budget)
     application = app.loadapp(conf, view, client, room, clock, ids,
                               orders=orders.Orders(view, ids, patience),
-                              volumes=volumes.load(conf))
+                              volumes=volumes.load(conf), network=networks.load(conf))
     if conf.api.auth_strategy == "noauth2" and hasattr(room, "list"):
         application = laptop.Laptop(application, room)
     return application

@@ -329,7 +329,7 @@ class Agent:
 
     def _work(self, task: tasks.Task, repeated: bool,
               before: collections.abc.Callable[[str], None],
-              attached: list[domain_errands.Errand]) -> work.Work:
+              attached: list[domain_errands.Errand] | None = None) -> work.Work:
         def first(step: str) -> bool:
             entry = self.journal.read(task.server)
             if step in entry.steps:
@@ -344,7 +344,8 @@ class Agent:
                 result="progress", phase=phase, facts=facts, request_id=task.request_id)))
 
         return work.Work(
-            task=task, driver=self.driver, rooms=self.rooms, host=self.host, attached=attached,
+            task=task, driver=self.driver, rooms=self.rooms, host=self.host,
+            attached=[] if attached is None else attached,
             secrets=self._seal.open_secrets(task.secrets), open=self._seal.open_secrets,
             repeated=repeated, step=before, first=first, progress=lambda phase: tell(phase, {}),
             tell=tell)

@@ -214,7 +214,7 @@ class Changes:
 
 
 UPDATABLE = ("name", "description", "hostname", "access_ip_v4", "access_ip_v6", "disk_config",
-             "pinned_availability_zone")
+             "pinned_availability_zone", "security_groups")
 
 
 def _metadata(message: commands.ChangeMetadata, server: model.Server,

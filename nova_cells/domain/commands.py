@@ -86,6 +86,7 @@ class Update(Command, kw_only=True):
     access_ip_v6: str | None | msgspec.UnsetType = msgspec.UNSET
     disk_config: str | msgspec.UnsetType = msgspec.UNSET
     pinned_availability_zone: str | None | msgspec.UnsetType = msgspec.UNSET
+    security_groups: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChangeMetadata(Command, kw_only=True):

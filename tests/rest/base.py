@@ -35,6 +35,7 @@ from nova_cells.domain import (
 from nova_cells.domain import server as model
 from nova_cells.image import fake as fake_images
 from nova_cells.volume import fake as fake_volumes
+from tests.rest import host_errands
 from tests.servers import databases
 
 CELL = "ce110000-0000-4000-8000-000000000001"
@@ -105,6 +106,7 @@ class Child:
         self.casts: list[typing.Any] = []
         self.records: dict[str, model.Server] = {}
         self.boots: dict[str, commands.Boot] = {}
+        self.errands = host_errands.HostErrands()
         self.consoles = ["novnc"]        # kinds that the host offers
         self.passwords: dict[str, str] = {}      # that guests posted
 
@@ -116,6 +118,8 @@ class Child:
             raise errors.CellDown("the cell does not answer")
         if isinstance(message, commands.Boot):
             self.boots[message.server] = message
+        elif isinstance(message, commands.Run | commands.Act):
+            self.call(_to, message)
 
     def confirm(self, uuid: str, **changes: typing.Any) -> model.Server:
         """The offer is confirmed and the guest runs on node-1."""
@@ -142,6 +146,8 @@ class Child:
             return commands.Done()
         if isinstance(message, commands.HostCommand):
             return self._host(message)
+        if isinstance(message, commands.Run | commands.ReadErrand):
+            return self.errands.answer(self, message)
         if isinstance(message, commands.Question) and not isinstance(message,
                                                                      commands.ReadConsole):
             return self._answer(message)
@@ -302,7 +308,12 @@ class RestCase(testtools.TestCase):
         self.app = app.loadapp(self.conf, self.view, self.child,
                                self.child.ledger.watched(self.images), self.clock, self.ids,
                                volumes=self.with_volumes and self.child.ledger.watched(
-                                   self.volumes))
+                                   self.volumes),
+                               network=self.network_room())
+
+    def network_room(self) -> typing.Any:
+        """The networks of this deployment; None: it has none."""
+        return None
 
     def _prepare(self) -> None:
         """A cell with room, and a flavor."""
@@ -310,7 +321,7 @@ class RestCase(testtools.TestCase):
         with self.view.write() as tx:
             self.view.flavors.create(tx, flavor, self.clock.time())
         prepare_cell(self.view, [flavor], self.clock.time(), capabilities=(
-            "volumes", "assisted_snapshots") if self.with_volumes else ())
+            "volumes", "interfaces", "assisted_snapshots") if self.with_volumes else ())
 
     def ask(self, method: str, path: str, body: typing.Any = None, *, token: str = MEMBER,
             version: str | None = None, headers: dict[str, str] | None = None,

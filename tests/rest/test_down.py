@@ -4,22 +4,44 @@
 
 from nova_cells.api import compute, microversion, policy
 from nova_cells.domain import lifecycle
+from nova_cells.domain import server as model
+from nova_cells.network import fake as networks
 from tests.rest import base, samples
 
-BODIES = {"createImage": {"name": "x"},
-          "createBackup": {"name": "x", "backup_type": "daily", "rotation": 1},
-          "reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
+
+def network():
+    """A network service with a network and a port on it: always the same."""
+    room = networks.FakeNetworks()
+    net = room.add_network("private", shared=True)
+    port = room.add_port(net, "admins")
+    room.add_group("admins", "web")
+    for address in ("192.0.2.7", "192.0.2.8"):
+        room.add_floating(address)
+    room.float("192.0.2.8", port.id)
+    return room, net, port
+
+
+_ROOM, NET, PORT = network()
+BODIES = {"reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
           "changePassword": {"adminPass": "x"}, "os-getConsoleOutput": {},
           "os-getVNCConsole": {"type": "novnc"}, "os-getSerialConsole": {"type": "serial"},
           "os-getSPICEConsole": {"type": "spice-html5"},
           "os-resetState": {"state": "active"}, "evacuate": {"onSharedStorage": False},
-          "os-migrateLive": {"block_migration": False, "disk_over_commit": False, "host": None}}
+          "os-migrateLive": {"block_migration": False, "disk_over_commit": False, "host": None},
+          "createImage": {"name": "x"},
+          "createBackup": {"name": "x", "backup_type": "daily", "rotation": 1},
+          "addFixedIp": {"networkId": NET}, "removeFixedIp": {"address": PORT.fixed_ips[0].ip},
+          "addFloatingIp": {"address": "192.0.2.7"}, "removeFloatingIp": {"address": "192.0.2.8"},
+          "addSecurityGroup": {"name": "web"}, "removeSecurityGroup": {"name": "default"}}
 WHOLE = {"hosts:update": {"status": "enable"}, "metadata:create": {"metadata": {"a": "b"}},
          "metadata:update": {"meta": {"key": "x"}},
          "remote-consoles:create": {"remote_console": {"protocol": "vnc", "type": "novnc"}},
          "tags:update_all": {"tags": ["a"]}, "tags:update": None,
          "metadata:update_all": {"metadata": {"a": "b"}},
          "servers:update": {"server": {"name": "x"}},
+         "interfaces:create": {"interfaceAttachment": {"net_id": NET}},
+         "external_events:create": {"events": [
+             {"name": "network-changed", "server_uuid": PORT.id}]},
          "services:order": {"host": "node-1", "binary": "nova-compute"},
          "services:update": {"status": "enabled"}}
 HOST = base.CELL[:-4] + "0bad"
@@ -35,6 +57,22 @@ class Down(base.RestCase):
         real = policy.Policy.allows      # nobody here is another service
         self.patch(policy.Policy, "allows", lambda own, who, rule, target=None: (
             "assisted" in rule or real(own, who, rule, target)))
+
+    def network_room(self):
+        self.room, _net, _port = network()
+        return self.child.ledger.watched(self.room)
+
+    def plugged(self, uuid):
+        """The server has the port."""
+        self.room._ports = network()[0]._ports
+        self.room._floating = network()[0]._floating
+        port = self.room.bind(PORT.id, uuid, "node-1")
+        record = lifecycle.change(self.child.records[uuid], self.clock.time(), interfaces=(
+            model.Interface(errand="e", port_id=PORT.id, net_id=NET, mac=PORT.mac, made=True,
+                            addresses=port.addresses()),), addresses=port.addresses())
+        self.child.records[uuid] = record
+        with self.view.write() as tx:
+            self.view.servers.apply(tx, record, base.CELL, self.clock.time())
 
     # -- the ways ---------------------------------------------------------------------------------
 
@@ -75,6 +113,7 @@ class Down(base.RestCase):
                                     "uuid": base.PICTURE, "boot_index": 0},
                                    {"source_type": "volume", "destination_type": "volume",
                                     "uuid": self.volumes.add().id}])
+            self.plugged(uuid)
             if action.key == "restore":          # it is asked only about what was put aside
                 self.conf.set_override("reclaim_instance_interval", 60)
                 deleted = self.ask("DELETE", f"/servers/{uuid}", token=base.ADMIN)
@@ -112,6 +151,7 @@ class Down(base.RestCase):
         if action.key.startswith(("volumes:", "assisted:")):
             return self.asked_of_volume(action, uuid)
         path = action.path.replace("{key}", "key").replace("{label}", "private")
+        path = path.replace("{port_id}", PORT.id)
         path = path.replace("{tag}", "other" if action.key == "tags:update" else "tag")
         if action.path.startswith(("/servers/{id}", "/os-volumes_boot/{id}")):
             path = path.replace("{id}", uuid)

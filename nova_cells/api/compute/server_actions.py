@@ -111,7 +111,6 @@ def later(key: str, rule: str, capability: str, body: Shape | None = None, since
                   body=body or acting.bare(key), since=since, until=until, capability=capability)
 
 
-_text, _any = shapes.string(1, 255), Shape(extra=True)
 _reboot = acting.fields(
     "reboot", type=shapes.one_of("HARD", "Hard", "hard", "SOFT", "Soft", "soft"))
 _lock_shape = acting.bare("lock").since("2.73", lock={
@@ -141,14 +140,6 @@ UNSERVED = (
     later("confirmResize", "servers:confirm_resize", "resize"),
     later("revertResize", "servers:revert_resize", "resize"),
     later("migrate", "os-migrate-server:migrate", "resize"),
-    later("addSecurityGroup", "os-security-groups:add", "network",
-          acting.fields("addSecurityGroup", name=_text)),
-    later("removeSecurityGroup", "os-security-groups:remove", "network",
-          acting.fields("removeSecurityGroup", name=_text)),
-    later("addFixedIp", "os-multinic:add", "network", until="2.43"),
-    later("removeFixedIp", "os-multinic:remove", "network", until="2.43"),
-    later("addFloatingIp", "os-floating-ips:add", "network", until="2.43"),
-    later("removeFloatingIp", "os-floating-ips:remove", "network", until="2.43"),
 )
 GONE = (Action("resetNetwork", "POST", PATH, "serve", handler=gone,
                body=acting.bare("resetNetwork")),)
@@ -164,9 +155,7 @@ _NAMES = (
     "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
     "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
     "servers:resize", "servers:confirm_resize", "servers:revert_resize",
-    "os-migrate-server:migrate", "os-security-groups:add",
-    "os-security-groups:remove", "os-multinic:add", "os-multinic:remove", "os-floating-ips:add",
-    "os-floating-ips:remove")
+    "os-migrate-server:migrate")
 RULES = tuple(policy.rule(API + name, policy.ADMIN if name in _ADMINS else _MEMBER,
                           f"Run {name.replace(':', ' ')} on a server.", _WHERE)
               for name in _NAMES)

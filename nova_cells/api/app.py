@@ -18,7 +18,7 @@ from nova_cells.api import orders as api_orders
 from nova_cells.api import pulse as pulses
 from nova_cells.api import request as requests
 from nova_cells.conf import api as options
-from nova_cells.conf import deletion, servers
+from nova_cells.conf import deletion, moves, servers
 from nova_cells.conf import volume as volume_options
 from nova_cells.db.view import liveness
 from nova_cells.domain import errors
@@ -28,7 +28,7 @@ from nova_cells.volume import none
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the API's own options."""
-    for module in (options, deletion, servers, volume_options):
+    for module in (options, deletion, moves, servers, volume_options):
         for group, opts in module.OPTS.items():
             conf.register_opts(opts, group=None if group == "DEFAULT" else group)
 

@@ -31,6 +31,7 @@ COMMANDS: dict[type, str] = {
     commands.Boot: "again",              # the offer moves to another cell meanwhile
     commands.Delete: "keep",
     commands.Act: "refuse",
+    commands.Settle: "again",
     commands.Lock: "refuse",
     commands.ResetState: "refuse",
     commands.Update: "refuse",

@@ -144,15 +144,28 @@ class Orders:
     # -- change -----------------------------------------------------------------------------
 
     def act(self, uuid: str, verb: str, origin: commands.Origin, now: float,
-            want: dict[str, str] | None = None,
-            wanted: wants.Wanted | None = None) -> Order:
-        """Begin a verb of the lifecycle table."""
+            want: dict[str, str] | None = None, wanted: wants.Wanted | None = None,
+            more: tuple[int, int] = (0, 0)) -> Order:
+        """Begin a verb of the lifecycle table.  ``more``: cores and MiB that the server will take
+        beyond what is counted for it; reserved until the operation is over (law T11)."""
         row, server = self._find(uuid)
         if not row.placed:
             lifecycle.begin(server, verb, now)       # says why not, if the state forbids it
             raise errors.Conflict(lifecycle.unready(server, verb))
-        return self._to_cell(row, commands.Act, origin, verb=verb, want=want or {},
-                             wanted=wanted or wants.Wanted())
+        order = self._to_cell(row, commands.Act, origin, verb=verb, want=want or {},
+                              wanted=wanted or wants.Wanted())
+        if any(more):
+            again.decide(self._reserve, order.command.op, server, more, now)
+        return order
+
+    def _reserve(self, op: str, server: model.Server, more: tuple[int, int],
+                 now: float) -> None:
+        """Raises ``OverLimit`` if it is too much."""
+        with self.view.write() as tx:
+            self.view.quota.guard(tx, server.project_id)
+            self.view.quota.check(tx, server.project_id, server.user_id, 0, *more)
+            self.view.quota.hold(tx, op, server.uuid, server.project_id, server.user_id, 0, *more,
+                                 now)
 
     def lock(self, uuid: str, locked: bool, reason: str | None, origin: commands.Origin,
              now: float) -> Order:
@@ -329,7 +342,7 @@ class Orders:
     def _apply(self, record: model.Server, order: Order, now: float) -> None:
         with self.view.write() as tx:
             self.view.servers.apply(tx, record, order.to.cell, now)
-            if _holds(order):
+            if _holds(order) and order.command.verb == "restore":
                 self.view.quota.release(tx, order.command.op)
 
     def _not_sent(self, order: Order) -> None:
@@ -395,8 +408,10 @@ class Orders:
 
 
 def _holds(order: Order) -> bool:
-    """Whether it holds a reservation until its record is applied."""
-    return isinstance(order.command, commands.Act) and order.command.verb == "restore"
+    """Whether it may hold a reservation: a restore until its record is applied, which counts it;
+    the others until they are over."""
+    return isinstance(order.command, commands.Act) and order.command.verb in (
+        "restore", "resize", "revert_resize")
 
 
 UNPACK = codec.Unpacker(model.Server)

@@ -182,15 +182,17 @@ def fresh_password() -> str:
     return "".join(secrets.choice(_PASSWORD) for _ in range(12))
 
 
-def find_flavor(request: typing.Any, tx: typing.Any, given: dict) -> model.Flavor:
-    """The flavor that ``flavorRef`` names, if the asker may use it; ``Invalid`` if not."""
+def find_flavor(request: typing.Any, tx: typing.Any, given: dict,
+                disabled: str | None = None) -> model.Flavor:
+    """The flavor that ``flavorRef`` names, if the asker may use it; ``Invalid`` if not.
+    ``disabled``: the id of one that may be used all the same."""
     reference = str(given["flavorRef"]).rpartition("/")[2]
     project = None if request.admin else request.context.project_id or ""
     try:
         flavor = request.services.view.flavors.get(tx, reference, project)
     except errors.NotFound as problem:
         raise errors.Invalid(problem.message) from None
-    if flavor.disabled:
+    if flavor.disabled and flavor.id != disabled:
         raise errors.Invalid(f"Flavor {reference} could not be found.")
     return flavor
 

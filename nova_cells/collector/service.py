@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     offer_patience: float = 30.0     # unanswered for so long: try the next cell
     cell_down_after: float = 30.0    # silent for so long: down
     heal_interval: float = 300.0     # how often digests are compared
+    reservation_patience: float = 30.0   # quota held for so long: ask what became of it
     resync_retry: float = 2.0        # a bucket that is not answered is asked again
     order_patience: float = 180.0    # longer than an order is on its way: then it is not done
     claim_patience: float = 120.0    # a claim of a volume is looked at again
@@ -31,7 +32,7 @@ class Collector:
 
     wants_sender = True
     JOBS = {"offers": 1.0, "intents": 1.0, "orders": 0.5, "pulse": 3.0, "heal": 60.0,
-            "catalogue": 2.0, "reservations": 20.0, "volumes": 20.0}
+            "catalogue": 2.0, "reservations": 5.0, "volumes": 20.0}
 
     def __init__(self, view, ids, settings: Settings | None = None,  # noqa: ANN001
                  send: notifying.Send | None = None, room=None) -> None:  # noqa: ANN001
@@ -49,6 +50,7 @@ class Collector:
         self._heard: dict[str, float] = {}                   # cell -> when it was written down
         self._adopted: set[str] = set()
         self._reserved: dict[str, float] = {}                # op -> when it was first seen
+        self._asked: dict[str, float] = {}                   # op -> when its cell was asked
 
     def start(self, now: float) -> list[effects.Effect]:
         """Say who we are to every child."""
@@ -93,6 +95,8 @@ class Collector:
                 return self.healing.compare(message, sender, now)
             case commands.Resynced():
                 return self.healing.resynced(message, sender, now)
+            case records.Settled():
+                return self._settled(message, sender, now)
             case records.HostSettled():
                 return self.healing.host_settled(message, sender, now)
             case commands.Verified():
@@ -136,12 +140,49 @@ class Collector:
                     moved = [effects.Cast(address.Cell(offer.cell), offer.message(record))]
         return moved
 
+    # -- reservations -----------------------------------------------------------------------------
+
+    def _reservations(self, now: float) -> list[effects.Effect]:
+        """Quota that an operation has held for long: its cell is asked what became of it."""
+        with self.view.read() as tx:
+            overdue = self.view.quota.overdue(tx, now - self.settings.reservation_patience)
+            rows = self.view.servers.holdings(tx, [row.server for row in overdue]) \
+                if overdue else {}
+        self._asked = {row.op: self._asked[row.op] for row in overdue if row.op in self._asked}
+        sent: list[effects.Effect] = []
+        for row in overdue:
+            asked = self._asked.get(row.op)
+            if asked is not None and 0 <= now - asked < self.settings.reservation_patience:
+                continue
+            self._asked[row.op] = now
+            server = rows.get(row.server)
+            if server is None or not server.cell:
+                with self.view.write() as tx:
+                    self.view.quota.release(tx, row.op)
+                continue
+            sent.append(effects.Cast(address.Cell(server.cell), commands.Settle(
+                op=row.op, server=row.server, epoch=server.epoch)))
+        return sent
+
+    def _settled(self, message: records.Settled, sender: str,
+                 now: float) -> list[effects.Effect]:
+        """The operation is over, and this is the server after it.  Only its cell may say so."""
+        with self.view.write() as tx:
+            holding = self.view.servers.holding(tx, message.server)
+            if holding is not None and holding.cell == sender:
+                if message.record is not None:
+                    self.view.servers.apply(tx, message.record, sender, now)
+                self.view.quota.release(tx, message.op)
+        return []
+
     # -- ticks ----------------------------------------------------------------------------------
 
     def _tick(self, job: str, now: float) -> list[effects.Effect]:
         match job:
             case "offers":
                 return self._resend(now)
+            case "reservations":
+                return [*self._restored(now), *self._reservations(now)]
             case "intents":
                 with self.view.read() as tx:
                     if not self.view.intents.count(tx):
@@ -158,8 +199,6 @@ class Collector:
                 return self.healing.ask(now)
             case "catalogue":
                 return [*self._catalogue(now), *self._aggregates()]
-            case "reservations":
-                return self._reservations(now)
             case "notify" if self._notifying is not None:
                 if self._notifying.tick(now) == notifying.BATCH:
                     return [effects.Wake("notify")]
@@ -167,7 +206,7 @@ class Collector:
                 self.volumes.tick(now)
         return []
 
-    def _reservations(self, now: float) -> list[effects.Effect]:
+    def _restored(self, now: float) -> list[effects.Effect]:
         """Quota that is held for an order whose answer was lost: until its record is there, or so
         late that no cell takes the order any more.  Time counts from when we saw it (law T17)."""
         with self.view.read() as tx:

@@ -42,6 +42,7 @@ class Uploads:
                 cell = self.view.cells.get(tx, sender)
                 self._names[sender] = cell.name
                 held = self._apply(tx, upload, sender, now, cell.resyncing)
+                self._release(tx, upload)
                 acks = records.Acks(batch=upload.batch, acks=tuple(
                     self._one(tx, record, sender, now, cell.resyncing, held.get(record.uuid))
                     for record in sorted(upload.records, key=_order)))      # no deadlocks
@@ -89,6 +90,16 @@ class Uploads:
                     and now_held.epoch <= epoch:
                 self.view.servers.show_deleting(tx, uuid, now)
         return held
+
+    def _release(self, tx, upload: records.Upload) -> None:  # noqa: ANN001
+        """What operations held that are over now: the view has their servers as they left them, so
+        the quota is counted without a gap (law T11)."""
+        holding = self.view.quota.holding(tx)
+        for record in upload.records if holding else ():
+            if record.server is not None and record.server.deleted:
+                self.view.quota.release_of(tx, record.uuid)
+            elif record.op is not None and holding.get(record.op) == record.uuid:
+                self.view.quota.release(tx, record.op)
 
     def _one(self, tx, record: records.Record, sender: str, now: float, resyncing: bool,
              holding) -> records.Ack:  # noqa: ANN001

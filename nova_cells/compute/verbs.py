@@ -9,6 +9,7 @@ from nova_cells.compute import (
     imaging,
     inplace,
     live_migrate,
+    moving,
     ports,
     shelving,
     volumes,
@@ -97,6 +98,10 @@ WORKS: dict[str, work.Doing] = {
     "unshelve": shelving.unshelve,
     "live_migrate": live_migrate.live_migrate,
     "evacuate": evacuate.evacuate,
+    "resize": moving.resize,
+    "migrate": moving.resize,
+    "confirm_resize": moving.confirm,
+    "revert_resize": moving.revert,
 }
 
 

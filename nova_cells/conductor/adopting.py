@@ -60,6 +60,7 @@ class Adopting:
             server = lifecycle.change(
                 model.replace(server, version=held.server.version), now, host=host,
                 node=place.hypervisor_hostname, availability_zone=place.availability_zone,
+                flavor=self._c.moves.found(tx, held.server, host, now),
                 fault=None, ticket=guest.ticket, launched_at=server.launched_at or now)
             if not self._claim(tx, server, place.uuid):
                 raise errors.NoPlace("others have been placed in its room")

@@ -39,6 +39,8 @@ class Changes:
             held = self._store.servers.get(tx, message.server)
             if isinstance(message, commands.Delete):
                 return self._delete(tx, message, held, now)
+            if isinstance(message, commands.Settle):
+                return self._settle(tx, message, held, now)
             server = self._mine(message, held)
             if isinstance(message, commands.Question):
                 return questions.ask(self._c, tx, message, server)
@@ -97,6 +99,7 @@ class Changes:
                 if message.rest != "error" and not server.host:
                     raise errors.Conflict(f"Instance {server.uuid} is on no host: it can only be "
                                           f"deleted")
+                self._c.moves.reset(tx, server, now)
                 changed = lifecycle.reset(server, message.rest, now)
                 more = {"secrets": None}     # the boot, if there was one under way, is over
                 self._action(tx, message, changed, "resetState", now)
@@ -198,6 +201,18 @@ class Changes:
                     effects.Reply(commands.Done(record=changed)), effects.Wake("relay")]
         ended = self._c.reports.end(tx, changed, message.op, now)    # there never was a guest
         return [effects.Reply(commands.Done(record=ended)), effects.Wake("relay")]
+
+    def _settle(self, tx, message: commands.Settle, held: server_rows.Held | None,  # noqa: ANN001
+                now: float) -> list[effects.Effect]:
+        """An operation that nobody heard of any more: say what became of it, once it is over."""
+        if not self._store.servers.did(tx, message.op):
+            self._store.servers.note(tx, message.op, message.server, "Settle", now)
+        elif held is not None and held.op == message.op and held.server is not None \
+                and held.server.verb is not None:
+            return []                    # under way
+        record = held.server if held is not None else None
+        return [effects.Cast(address.Collector(self._c.cell), records.Settled(
+            op=message.op, server=message.server, record=record))]
 
     # -- instance actions -----------------------------------------------------------------------
 

@@ -66,7 +66,8 @@ class Course:
               now: float) -> tuple[model.Server, wants.Wanted]:
         """The verb has just begun: check and claim.  Returns the server, changed by
         ``model.replace`` at most, and what is saved as wanted.  Raises what the user shall hear;
-        only ``NoPlace`` nobody hears: the verb has begun, and failed."""
+        only ``NoPlace`` nobody hears: the verb has begun, and failed.  What is asked of the course
+        then finds no migration in ``wanted``."""
         self.able(tx, server, server.host)
         return server, wanted
 
@@ -99,6 +100,10 @@ class Course:
                 now: float) -> Leg | None:
         """Its time is over and its host is up: another leg, before it is given up; or None."""
         return None
+
+    def event(self, server: model.Server, wanted: wants.Wanted) -> str:
+        """What users read of this leg among the steps of the action."""
+        return lifecycle.VERBS[server.verb].event
 
     def done(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
              report: tasks.Report, now: float) -> Facts:
@@ -138,9 +143,9 @@ class Courses:
     OWN: typing.ClassVar[dict[str, type[Course]]] = {}
 
     def __init__(self, conductor) -> None:  # noqa: ANN001
-        from nova_cells.conductor import evacuating, inplace, live_migrating, shelving
+        from nova_cells.conductor import evacuating, inplace, live_migrating, resizing, shelving
         own = {**self.OWN, **inplace.OWN, **shelving.OWN, **live_migrating.OWN,
-               **evacuating.OWN}
+               **evacuating.OWN, **resizing.OWN}
         self._store = conductor.store
         self._plain = Course(conductor)
         self._own = {verb: course(conductor) for verb, course in own.items()}
@@ -152,4 +157,3 @@ class Courses:
     def host(self, tx, server: model.Server) -> str | None:  # noqa: ANN001
         """The host that does its part of the verb under way, now."""
         return self.of(server.verb).host(server, self._store.servers.wanted(tx, server.uuid))
-

@@ -130,6 +130,28 @@ class Moves:
         end = self.landed if server.host == one.dest != one.source else self.returned
         end(tx, one.uuid, status, now)
 
+    def reset(self, tx, server: servers.Server, now: float) -> None:  # noqa: ANN001
+        """The operator's word about where the server rests: a move under way is given up; one that
+        waited to be confirmed is over, and the server where it is."""
+        one = self._store.migrations.open_of(tx, server.uuid)
+        if one is None:
+            return
+        wanted = self._store.servers.wanted(tx, server.uuid)
+        if server.verb is None and server.rest == "resized":
+            self.landed(tx, one.uuid, "error", now)
+        elif server.verb is not None and wanted.migration is not None:
+            self._c.courses.of(server.verb).failed(tx, server, wanted, now)
+
+    def found(self, tx, server: servers.Server, host: str,  # noqa: ANN001
+              now: float) -> servers.Flavor:
+        """Its guest is on this host, for sure: a move that an old copy of the database has open is
+        over.  The flavor that it has there."""
+        one = self._store.migrations.open_of(tx, server.uuid)
+        if one is None:
+            return server.flavor
+        self._store.migrations.save(tx, one, now, status="error", open=False)
+        return one.old_flavor if host == one.source else one.new_flavor
+
     def gone(self, tx, uuid: str, now: float) -> None:  # noqa: ANN001
         """The server is deleted: its resources are given back by whoever says so."""
         one = self._store.migrations.open_of(tx, uuid)

@@ -29,7 +29,8 @@ LOG = logging.getLogger(__name__)
 HERE = migration.HERE            # the role of an allocation that is no move
 #: Verbs whose host makes or may have to make the guest: it is told again what it was booted with.
 ASKS_AGAIN = frozenset({"boot", "start", "reboot_hard", "resume", "rebuild", "rescue",
-                        "unshelve", "live_migrate", "evacuate"})
+                        "unshelve", "live_migrate", "evacuate", "resize", "migrate",
+                        "revert_resize"})
 ROUNDS = 5                       # choices for one offer before the top is told to try again
 
 

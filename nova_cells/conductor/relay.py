@@ -85,11 +85,13 @@ class Relay:
             body = bodies[kind].get(uuid)
             if body is None:
                 continue
+            op = None
             if kind == "server":
                 epoch, version = body.stamp
+                op = held[uuid].op if body.verb is None else None
             else:
                 version = body.version + lift * records.LIFT
-            found.append(records.Record(kind=kind, uuid=uuid, epoch=epoch, version=version,
+            found.append(records.Record(kind=kind, uuid=uuid, epoch=epoch, version=version, op=op,
                                         **{kind: body}))
         return found
 

@@ -93,11 +93,14 @@ class Reports:
         return []
 
     def leg(self, tx, server: model.Server, leg: courses.Leg,  # noqa: ANN001
-             now: float) -> list[effects.Effect]:
+            now: float, why: str | None = None) -> list[effects.Effect]:
         """The verb goes on, on another host or another way, under a ticket of its own."""
+        op = self._store.servers.get(tx, server.uuid).op
+        before = self._store.servers.wanted(tx, server.uuid)
         changed = lifecycle.retry(server, now, **leg.facts)
         self._store.servers.save(tx, changed, now, due_at=now + self._c.settings.ask_again,
                                  wanted=codec.pack(leg.wanted))
+        self._note_step(tx, op, server, before, now, why)
         LOG.info("server=%s verb=%s leg=%s version=%d", server.uuid, server.verb, leg.wanted.leg,
                  changed.version)
         return [self._c.placing.task(tx, changed)]
@@ -133,8 +136,9 @@ class Reports:
             self._c.moves.gone(tx, server.uuid, now)
             self._store.resources.release(tx, server.uuid)
             self._c.errands.gone(tx, server, (), now)
+        wanted = self._store.servers.wanted(tx, server.uuid)
         self._store.servers.save(tx, done, now, **more)
-        self._end_action(tx, op, server, now, "Success", None)
+        self._end_action(tx, op, server, wanted, now, None)
         LOG.info("server=%s verb=%s version=%d rest=%s", server.uuid, verb, done.version,
                  done.rest)
         return done
@@ -147,12 +151,13 @@ class Reports:
                 LOG.info("server=%s verb=boot failed on host=%s, tried elsewhere: %s",
                          held.uuid, message.host, message.error)
                 return again
-        leg = self._c.courses.of(held.server.verb).instead(
-            tx, held.server, self._store.servers.wanted(tx, held.uuid), message, now)
+        wanted = self._store.servers.wanted(tx, held.uuid)
+        leg = self._c.courses.of(held.server.verb).instead(tx, held.server, wanted, message, now)
         if leg is not None:
             LOG.info("server=%s verb=%s failed on host=%s, goes another way: %s", held.uuid,
                      held.server.verb, message.host, message.error)
-            return [*self.leg(tx, held.server, leg, now), effects.Wake("relay")]
+            return [*self.leg(tx, held.server, leg, now, message.error or "it failed"),
+                    effects.Wake("relay")]
         self.fail(tx, held, message.error or "the host could not do it", message.details, now)
         return [effects.Wake("relay")]
 
@@ -161,30 +166,40 @@ class Reports:
         """The verb under way failed: where the table lands it, with a fault in words."""
         server = held.server
         fault = model.Fault(code=500, message=why, created_at=now, details=details)
-        facts = self._c.courses.of(server.verb).failed(
-            tx, server, self._store.servers.wanted(tx, server.uuid), now)
+        wanted = self._store.servers.wanted(tx, server.uuid)
+        facts = self._c.courses.of(server.verb).failed(tx, server, wanted, now)
         if server.verb == "boot":        # the host cleaned up: nothing is held any more
             facts = {"host": None, "node": None, "power_state": lifecycle.NOSTATE}
             self._store.resources.release(tx, server.uuid)
         failed = lifecycle.fail(server, now, fault, **facts)
         more = {"secrets": None} if server.verb in ("boot", "delete") else {}
         self._store.servers.save(tx, failed, now, **more)
-        self._end_action(tx, held.op, server, now, "Error", why)
+        self._end_action(tx, held.op, server, wanted, now, why)
         LOG.warning("server=%s verb=%s version=%d failed: %s", server.uuid, server.verb,
                     failed.version, why)
         return failed
 
-    def _end_action(self, tx, op: str | None, server: model.Server, now: float,  # noqa: ANN001
-                    result: str, why: str | None) -> None:
+    def _end_action(self, tx, op: str | None, server: model.Server,  # noqa: ANN001
+                    wanted: wants.Wanted, now: float, why: str | None) -> None:
+        """The last step; with ``why`` the action failed by it."""
+        self._note_step(tx, op, server, wanted, now, why,
+                        **({"message": "Error"} if why is not None else {}))
+
+    def _note_step(self, tx, op: str | None, server: model.Server,  # noqa: ANN001
+                   wanted: wants.Wanted, now: float, why: str | None, **more: str) -> None:
+        """A step of the action is over.  It began when the one before it ended."""
         action = self._store.actions.get(tx, op) if op else None
         if action is None:
             return
+        course = self._c.courses.of(server.verb)
+        before = action.events[-1].finish if action.events else None
         event = commands.Event(
-            name=lifecycle.VERBS[server.verb].event, start=action.start, finish=now, result=result,
-            host=server.host, details=why)
+            name=course.event(server, wanted), start=before or action.start, finish=now,
+            result="Success" if why is None else "Error", host=course.host(server, wanted),
+            details=why)
         self._store.actions.put(tx, model.replace(
             action, version=action.version + 1, updated=now, events=(*action.events, event),
-            message="Error" if result == "Error" else action.message), now)
+            **more), now)
 
     # -- guests that were seen --------------------------------------------------------------------
 

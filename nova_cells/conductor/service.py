@@ -12,6 +12,7 @@ from oslo_db import exception as db_exc
 
 from nova_cells.conductor import (
     changes,
+    confirming,
     courses,
     errands,
     healing,
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_factor: float = 1.0        # stretches the deadlines of the lifecycle table
     shelved_offload_time: int = 0    # a shelved server keeps its host for so long; below 0: always
     shelved_poll_interval: int = 3600
+    resize_confirm_window: float = 0.0   # a resize that waited so long is confirmed; 0: never
 
 
 class Conductor:
@@ -80,6 +82,7 @@ class Conductor:
         self.relay = relay.Relay(self)
         self.reclaiming = reclaiming.Reclaiming(self)
         self.watchdog = watchdog.Watchdog(self)
+        self.confirming = confirming.Confirming(self)
         self.healing = healing.Healing(self)
         self.offloading = shelving.Offloading(self)
         if self.settings.shelved_offload_time > 0 and self.settings.shelved_poll_interval > 0:
@@ -148,7 +151,7 @@ class Conductor:
             case "relay":
                 return self.relay.tick(now)
             case "watchdog":
-                return self.watchdog.tick(now)
+                return [*self.watchdog.tick(now), *self.confirming.tick(now)]
             case "hosts":
                 return self.hosts.tick(now)
             case "reclaim":

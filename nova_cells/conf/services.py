@@ -20,6 +20,9 @@ COLLECTOR = [
                  help="Seconds of silence after which a cell counts as down."),
     cfg.FloatOpt("heal_interval", default=300.0, min=1.0,
                  help="Seconds between comparisons of the view with a cell."),
+    cfg.FloatOpt("reservation_patience", default=30.0, min=1.0,
+                 help="Seconds that an operation may hold quota before its cell is asked what "
+                      "became of it."),
     cfg.FloatOpt("resync_retry", default=2.0, min=0.1,
                  help="Seconds after which a step of a resync that was not answered is repeated."),
     cfg.FloatOpt("order_patience", default=180.0, min=10.0,
@@ -87,7 +90,8 @@ def conductor(settings: type, conf: cfg.ConfigOpts) -> typing.Any:
         fill(settings, conf.conductor),
         reclaim_instance_interval=float(conf.reclaim_instance_interval),
         shelved_offload_time=conf.shelved_offload_time,
-        shelved_poll_interval=conf.shelved_poll_interval)
+        shelved_poll_interval=conf.shelved_poll_interval,
+        resize_confirm_window=float(conf.resize_confirm_window))
 
 
 def fill(settings: type, group: cfg.ConfigOpts.GroupAttr) -> typing.Any:

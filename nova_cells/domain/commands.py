@@ -63,6 +63,11 @@ class Act(Command, kw_only=True):
     wanted: wants.Wanted = wants.Wanted()
 
 
+class Settle(Command, kw_only=True):
+    """What became of the operation ``op``?  If it never came, it shall never be carried out.
+    Answered to the collector with ``records.Settled`` unless it is still under way."""
+
+
 class Lock(Command, kw_only=True):
     """Forbid changes by non-admins (lock) or allow them again (unlock)."""
 

@@ -135,14 +135,15 @@ VERBS: dict[str, Verb] = table(
         KEEP, limit=1800, power=RUNNING),
     row("resize",        "resize_prep resize_migrating resize_migrated resize_finish",
         "active stopped",                                  "resized",               "error",
-        limit=3600),
+        limit=3600, event="compute_finish_resize"),
     row("migrate",       "resize_prep resize_migrating resize_migrated resize_finish",
         "active stopped",                                  "resized",               "error",
-        capability="resize", limit=3600),
+        capability="resize", limit=3600, event="compute_finish_resize"),
     row("confirm_resize", "confirming_resize",             "resized",               "active",
-        "error", capability="resize", action="confirmResize"),
+        "error", capability="resize", action="confirmResize", event="compute_confirm_resize"),
     row("revert_resize", "resize_reverting",               "resized",               "active",
-        "error", capability="resize", action="revertResize", power=RUNNING),
+        "error", capability="resize", action="revertResize", power=RUNNING,
+        event="compute_finish_revert_resize"),
     row("live_migrate",  "migrating",                      "active paused",         KEEP,
         KEEP, action="live-migration", limit=7200, event="compute_live_migration"),
     row("evacuate",      "rebuilding rebuild_spawning",    "active stopped error",  "active",
@@ -278,8 +279,8 @@ def observe(server: Server, power: int, now: float) -> Server:
 
     A guest that went off by itself is stopped, one that was paused by hand is paused, one that
     runs is active.  A suspended one has no process, so there it counts only that it runs, or that
-    there is no guest at all; one in error or rescued stays so until somebody decides, and shows its
-    power.
+    there is no guest at all; one in error, rescued or resized stays so until somebody decides, and
+    shows its power.
     """
     if server.verb is not None or power not in SEEN:
         return server
@@ -288,7 +289,7 @@ def observe(server: Server, power: int, now: float) -> Server:
     if rest in ("active", "paused", "stopped") or (
             rest == "suspended" and power in (RUNNING, PAUSED, NOSTATE)):
         rest = SEEN[power]
-    elif rest not in ("error", "rescued"):
+    elif rest not in ("error", "rescued", "resized"):
         return server
     if (rest, shown) == (server.rest, server.power_state):
         return server

@@ -78,6 +78,7 @@ class Record(commands.Message, kw_only=True):
     slots: SlotsRecord | None = None
     migration: moves.Migration | None = None
     user_data: UserData | None = None
+    op: str | None = None                # of a server at rest: the operation that brought it there
 
 
 class Upload(commands.Message, kw_only=True):
@@ -133,6 +134,15 @@ class Gone(commands.Message, kw_only=True):
     server: str
     epoch: int
     op: str
+
+
+class Settled(commands.Message, kw_only=True):
+    """An operation is over, or will never be: what was reserved for it can be given back.  The
+    server as it is, if there is one."""
+
+    op: str
+    server: str
+    record: model.Server | None = None
 
 
 class HostSettled(commands.Message, kw_only=True):

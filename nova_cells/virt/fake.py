@@ -25,6 +25,7 @@ from nova_cells.virt import (
     fake_inplace,
     fake_interfaces,
     fake_live,
+    fake_moves,
     fake_snapshots,
     fake_telling,
     fake_volumes,
@@ -76,6 +77,8 @@ class Guest(msgspec.Struct, omit_defaults=True):
     snapshots: tuple[str, ...] = ()      # copies of its disk, by the ids of their images
     arriving: bool = False               # it waits for what another host hands over
     handed: str = ""                     # what went over to another host; it is off here
+    parked: fake_moves.Parked | None = None      # what is kept of it while it moves elsewhere
+    came: str = ""                       # the move that brought its disk
 
     def artefacts(self) -> list[str]:
         """What exists of it."""
@@ -83,7 +86,7 @@ class Guest(msgspec.Struct, omit_defaults=True):
                  "saved memory": self.saved, "disk": self.disk_gb is not None,
                  "config drive": self.config_drive, "console log": bool(self.console),
                  "old disk": self.aside is not None, "rescue disk": bool(self.rescue),
-                 "snapshot": bool(self.snapshots)}
+                 "snapshot": bool(self.snapshots), "parked disk": self.parked is not None}
         return [*(name for name, exists in there.items() if exists),
                 *(f"volume {volume}" for volume in self.volumes),
                 *(f"interface {port}" for port in self.nics)]
@@ -113,14 +116,14 @@ class Guest(msgspec.Struct, omit_defaults=True):
 
 class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces.FakeInterfaces,
                  fake_inplace.Inplace, fake_snapshots.Snapshots,
-                 fake_live.FakeLive):
+                 fake_live.FakeLive, fake_moves.Moves):
     """The mock hypervisor of one host."""
 
     capabilities = frozenset({"boot", "start", "stop", "reboot", "reboot_hard", "pause",
                               "unpause", "suspend", "resume", "delete", "diagnostics", "consoles",
                               "volumes", "assisted_snapshots", "interfaces", "snapshot", "backup",
                               "shelve", "shelve_offload", "unshelve", "live_migrate", "evacuate",
-                              "cache_images"}
+                              "cache_images", "resize"}
                              ) | fake_inplace.CAPABILITIES
 
     def __init__(self, settings: values.Settings, images: typing.Any = None) -> None:
@@ -129,6 +132,7 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
         self._uuid = identity.host_uuid(directory, settings.cell, settings.host)
         path = os.path.join(directory, "guests.jsonl") if directory else None
         self._journal = journal.Journal(path, Guest)
+        self.area = fake_moves.area(settings.transfer_path, settings.cell)
         self._guests: dict[str, Guest] = self._journal.load()
         self._cache: dict[str, int] = {}         # image id: its virtual size in bytes
         self._inventory = settings.ratios.inventory(
@@ -224,7 +228,9 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
     def remove_disk(self, uuid: str) -> None:
         """Way back of ``create_disk``."""
         with self._changing("remove_disk", uuid) as guest:
-            guest.disk_gb, guest.ephemeral = None, 0
+            guest.disk_gb, guest.ephemeral, guest.came = None, 0, ""
+            if not guest.defined:        # they came with the disk
+                guest.console, guest.volumes = "", {}
 
     def write_config_drive(self, spec: protocol.GuestSpec) -> None:
         """Only a note that it exists."""
@@ -268,6 +274,10 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             guest.aside, guest.rescue, guest.rescue_password = None, "", ""
             guest.snapshots = ()
             guest.arriving, guest.handed = False, ""
+            guest.came = ""
+            if guest.parked is not None:
+                self.area.drop(uuid, guest.parked.move)
+                guest.parked = None
             self.deaf.discard(uuid)
 
     def leftovers(self, uuid: str) -> list[str]:
@@ -304,9 +314,13 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
             return True
 
     def reset(self, uuid: str) -> None:
-        """Off and on, saved memory thrown away."""
+        """Off and on, saved memory thrown away; one that is parked comes back."""
         self._wait()
-        with self._changing("reset", uuid, there=True) as guest:
+        with self._changing("reset", uuid) as guest:
+            if guest.parked is not None and not guest.defined:
+                self._restore(guest)
+            if not guest.defined:
+                raise errors.NotFound(f"no guest {uuid} on {self._settings.host}")
             self._bootable(guest)
             guest.rescue = ""            # switched on afresh it is a guest of its own disk
             guest.boot()
@@ -440,4 +454,5 @@ class FakeDriver(fake_telling.Telling, fake_volumes.FakeVolumes, fake_interfaces
 def _takes(guest: Guest) -> dict[str, int]:
     """What a guest takes of the host."""
     return {resources.VCPU: guest.vcpus, resources.MEMORY_MB: guest.memory_mb,
-            resources.DISK_GB: guest.disk_gb or 0}
+            resources.DISK_GB: (guest.disk_gb or 0) + (
+                guest.parked.disk_gb or 0 if guest.parked is not None else 0)}

@@ -48,6 +48,7 @@ def resolve(conf: cfg.ConfigOpts, cell: str, host: str) -> values.Settings:
     own = _own(conf, cell, host)
     return values.Settings(
         cell=cell, host=host, instances_path=_instances_path(conf, own, cell, host),
+        transfer_path=_transfer_path(conf, own, cell),
         ratios=_ratios(conf),
         fake=values.FakeHost(
             vcpus=own.vcpus or conf.fake.vcpus, memory_mb=own.memory_mb or conf.fake.memory_mb,
@@ -81,6 +82,19 @@ def _instances_path(conf: cfg.ConfigOpts, own: cfg.ConfigOpts.GroupAttr, cell: s
     if fake:
         return None
     raise errors.Invalid("nowhere to keep guests: set [DEFAULT] instances_path or state_path")
+
+
+def _transfer_path(conf: cfg.ConfigOpts, own: cfg.ConfigOpts.GroupAttr, cell: str) -> str | None:
+    """Where a fake host hands over what a real one would copy to another: one for a cell."""
+    if driver_name(conf) != "fake":
+        return None
+    state = getattr(conf, "state_path", None)
+    if conf.instances_path:
+        return os.path.join(conf.instances_path, cell, ".moves")
+    if state:
+        return os.path.join(state, "fake", cell, ".moves")
+    return os.path.join(os.path.dirname(own.instances_path), f".moves-{cell}") \
+        if own.instances_path else None
 
 
 def _ratios(conf: cfg.ConfigOpts) -> values.Ratios:

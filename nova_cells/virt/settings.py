@@ -59,6 +59,7 @@ class Settings(model.Value, kw_only=True):
     cell: str
     host: str
     instances_path: str | None = None
+    transfer_path: str | None = None     # where the fake hosts of a cell hand disks to one another
     ratios: Ratios = Ratios()
     fake: FakeHost = FakeHost()
     libvirt: LibvirtHost | None = None

@@ -72,7 +72,7 @@ class Moves(testtools.TestCase):
     def test_observe_touches_nothing_that_works_and_settles(self, server, power):
         seen = lifecycle.observe(server, power, 2.0)
         looked_at = server.rest in (
-            "active", "stopped", "paused", "error", "rescued") or (
+            "active", "stopped", "paused", "error", "rescued", "resized") or (
             server.rest == "suspended" and power != lifecycle.SHUTDOWN
             and power != lifecycle.CRASHED)
         if server.verb is not None or not looked_at:

@@ -28,7 +28,7 @@ BODIES = {"reboot": {"type": "SOFT"}, "rebuild": {"imageRef": base.PICTURE},
           "os-getSPICEConsole": {"type": "spice-html5"},
           "os-resetState": {"state": "active"}, "evacuate": {"onSharedStorage": False},
           "os-migrateLive": {"block_migration": False, "disk_over_commit": False, "host": None},
-          "createImage": {"name": "x"},
+          "createImage": {"name": "x"}, "resize": {"flavorRef": "2"},
           "createBackup": {"name": "x", "backup_type": "daily", "rotation": 1},
           "addFixedIp": {"networkId": NET}, "removeFixedIp": {"address": PORT.fixed_ips[0].ip},
           "addFloatingIp": {"address": "192.0.2.7"}, "removeFloatingIp": {"address": "192.0.2.8"},
@@ -53,6 +53,9 @@ class Down(base.RestCase):
 
     def setUp(self):
         super().setUp()
+        with self.view.write() as tx:
+            self.view.flavors.create(tx, model.Flavor(
+                id="2", name="m1.two", vcpus=1, ram_mb=1024, disk_gb=1), self.clock.time())
         self.heal()
         real = policy.Policy.allows      # nobody here is another service
         self.patch(policy.Policy, "allows", lambda own, who, rule, target=None: (

@@ -27,16 +27,17 @@ from nova_cells.domain import address, codec, effects, errors, tasks
 from nova_cells.image import fake as fake_images
 from nova_cells.selector import service as selecting
 from nova_cells.virt import fake as fake_virt
-from nova_cells.virt import protocol
+from nova_cells.virt import fake_moves, protocol
 from nova_cells.virt import settings as virt_settings
 from tests.simulation import users, world
 
 START = 1_800_000_000.0
 LIMIT = 12                       # servers of a project
+CORES = 30                       # of a project, all its servers together
 COLLECTOR = collecting.Settings(offer_patience=40.0, cell_down_after=100.0, heal_interval=60.0,
                                 resync_retry=5.0)
 CONDUCTOR = conducting.Settings(limit_factor=0.3, heartbeat=30.0, host_down_after=100.0,
-                                reclaim_instance_interval=300.0)
+                                reclaim_instance_interval=300.0, resize_confirm_window=400.0)
 AGENT = agents.Settings(hello=30.0, guests=60.0)
 
 
@@ -65,9 +66,10 @@ class Cluster:
         self.key = world.StillSeal()
         self.images = fake_images.FakeImages()
         self.view = view_db.View("sqlite://", self.key,
-                                 {"instances": LIMIT, "cores": -1, "ram": -1})
+                                 {"instances": LIMIT, "cores": CORES, "ram": -1})
         self.view.create_tables()
         self.stores: dict[str, cell_db.CellStore] = {}
+        self.areas: dict[str, fake_moves.Area] = {}
         self.drivers: dict[tuple[str, str], fake_virt.FakeDriver] = {}
         self.journals: dict[tuple[str, str], journals.MemoryJournal] = {}
         self.nodes: list[world.Node] = []
@@ -107,6 +109,7 @@ class Cluster:
         driver = fake_virt.FakeDriver(virt_settings.Settings(
             cell=cell, host=name, fake=virt_settings.FakeHost(
                 vcpus=vcpus, memory_mb=vcpus * 512, disk_gb=vcpus * 10)), self.images)
+        driver.area = self.areas.setdefault(cell, fake_moves.Area(None))
         self.drivers[cell, name] = driver
         journal = self.journals[cell, name] = journals.MemoryJournal()
 

@@ -40,6 +40,7 @@ def _findings(cluster, reset):  # noqa: ANN001, ANN202
             yield f"8: digests of {cell} differ: {sorted(set(stamps) ^ set(mine))}"
     yield from _ownership(rows, owned)
     yield from _guests(cluster, owned, reset)
+    yield from _transfers(cluster)
     yield from _quota(cluster, rows, reservations)
 
 
@@ -100,7 +101,11 @@ def _guests(cluster, owned, reset):  # noqa: ANN001, ANN202
             if not {host for _cell, host, _guest in places} <= moves[uuid].hosts or \
                     len(alive) > 1 and uuid not in cluster.evacuated:
                 yield f"3: {uuid} moves between {sorted(moves[uuid].hosts)} and is at {places}"
-            continue
+            if moves[uuid].status != "finished" or uuid not in expected:
+                continue
+            places = [place for place in places if place[1] == expected[uuid][1].host]
+            if not places and expected[uuid][1].rest in ("error", "stopped"):
+                continue                 # an operator had a word, or a delete failed
         if len(places) != 1 or uuid not in expected:
             yield f"3: guest {uuid} at {places} has no server"
             continue
@@ -140,3 +145,12 @@ def _secrets(tx):  # noqa: ANN001, ANN202
     t = cell_servers.t
     for row in tx.execute(t.select().where(t.c.secrets.is_not(None), t.c.verb == "")):
         yield f"T22: {row.uuid} is {row.rest} and its secrets are kept"
+
+
+def _transfers(cluster):  # noqa: ANN001, ANN202
+    """What hosts hand to one another is taken, or thrown away; else some server says why not."""
+    for cell, area in cluster.areas.items():
+        with cluster.stores[cell].read() as tx:
+            waiting = cluster.stores[cell].migrations.open(tx).keys()
+        for uuid in area._disks.keys() - waiting:
+            yield f"4: the disk of {uuid} is still on its way in {cell}"

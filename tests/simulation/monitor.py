@@ -20,7 +20,8 @@ OVERSOLD = ("SELECT a.provider, a.resource_class FROM allocations a JOIN invento
             "i.provider = a.provider AND i.resource_class = a.resource_class "
             "GROUP BY a.provider, a.resource_class, i.total, i.reserved, "
             "i.allocation_ratio HAVING sum(a.used) > (i.total - i.reserved) * i.allocation_ratio")
-COUNTED = "SELECT project_id, count(*) FROM servers WHERE counted GROUP BY project_id"
+COUNTED = ("SELECT project_id, count(*), sum(vcpus) FROM servers WHERE counted "
+           "GROUP BY project_id")
 
 
 class Held(typing.NamedTuple):
@@ -44,9 +45,9 @@ def _done(entry) -> bool:  # noqa: ANN001
 class Monitor:
     """Laws of every moment.  Raises ``AssertionError`` with the seed."""
 
-    def __init__(self, cluster, limit: int) -> None:  # noqa: ANN001
+    def __init__(self, cluster, limit: int, cores: int) -> None:  # noqa: ANN001
         self.cluster = cluster
-        self.limit = limit
+        self.limit, self.cores = limit, cores
         self.restored = False
         self._view: dict[str, tuple[int, int]] = {}
         self._cells: dict[str, dict[str, Held]] = {cell: {} for cell in cluster.stores}
@@ -94,9 +95,10 @@ class Monitor:
             self._law((epoch, version) >= before, "the view of", uuid, "went back from", before,
                       "to", (epoch, version))
             self._view[uuid] = (epoch, version)
-        for project, count in sqlite.execute(COUNTED):
+        for project, count, cores in sqlite.execute(COUNTED):
             # A cell put back to an old copy brings servers back whose places were given away.
             self._law(count <= self.limit or self.restored, project, "has", count, "servers")
+            self._law(cores <= self.cores or self.restored, project, "has", cores, "cores")
 
     # -- a child cell -----------------------------------------------------------------------------
 
@@ -129,16 +131,20 @@ class Monitor:
         if (now.epoch, now.ticket) != (before.epoch, before.ticket) or now.rest != done \
                 or now.rest == before.rest:
             return                       # reset, lifted, or failed
-        host = now.host or before.host   # an evacuation is done where it goes
-        entry = self.cluster.journals[cell, host].read(now.uuid) if host else None
-        if before.verb == "delete" and not self._up(before.host, sqlite):
+        entries = {host: journal.read(now.uuid) for (where, host), journal
+                   in self.cluster.journals.items() if where == cell}    # of its last leg's host
+        if before.verb == "delete" and not all(
+                self._up(host, sqlite) for host, entry in entries.items()
+                if entry is not None or host == before.host):
             return
         stamp = (now.epoch, now.ticket)
-        newest = entry is not None and entry.stamp == stamp and _done(entry)
+        newest = any(entry is not None and entry.stamp == stamp and _done(entry)
+                     for entry in entries.values())
         # An old copy may hear of a boot late, and not know of the delete that followed.
-        once = self.restored and (cell, before.host, now.uuid, stamp) in self._did
+        once = self.restored and any((cell, host, now.uuid, stamp) in self._did
+                                     for host in entries)
         self._law(newest or once, now.uuid, "is", now.rest, "by a", before.verb, "that",
-                  before.host, "never did:", entry)
+                  before.host, "never did:", entries)
 
     @staticmethod
     def _up(host: str, sqlite) -> bool:  # noqa: ANN001

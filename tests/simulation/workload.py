@@ -5,8 +5,10 @@
 import random
 
 from nova_cells.api import orders
+from nova_cells.db.view import tables as view_tables
 from nova_cells.domain import boot, commands, groups
 from nova_cells.domain import server as model
+from nova_cells.domain import wanted as wants
 from tests.simulation import cluster as clusters
 from tests.simulation import imaging, inplace, invariants, monitor, moving
 
@@ -14,6 +16,7 @@ FLAVORS = [model.Flavor(id=str(n), name=f"f{n}", vcpus=n, ram_mb=n * 512, disk_g
            for n in (1, 2, 3)]
 VERBS = ("stop", "start", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume",
          *inplace.VERBS)
+MOVES = ("resize", "resize", "resize", "migrate", "confirm_resize", "revert_resize")
 PAUSES = (0.0, 0.0, 0.05, 0.05, 0.5, 5.0, 30.0)
 PROJECTS = ("p", "q")
 GROUPED = 0.3                    # of the boots into a server group
@@ -26,7 +29,7 @@ class Run:
         self.rng = random.Random(seed * 7919 + 13)
         chosen = self.rng.choice((0.3, 1.0, 1.0, 2.0)) if level is None else level
         self.cluster = clusters.Cluster(seed, level=chosen, verbose=verbose)
-        self.monitor = monitor.Monitor(self.cluster, clusters.LIMIT)
+        self.monitor = monitor.Monitor(self.cluster, clusters.LIMIT, clusters.CORES)
         self.cluster.watch.append(self.monitor)
         self.image = self.cluster.images.list()[0]
         self.moving = moving.Moving(self, seed)
@@ -67,13 +70,15 @@ class Run:
 
     def _turn(self) -> None:
         roll = self.rng.random()
-        if roll < 0.34:
+        if roll < 0.32:
             self.boot()
-        elif roll < 0.60:
+        elif roll < 0.54:
             self.act()
-        elif roll < 0.74:
+        elif roll < 0.66:
             inplace.visit(self)
-        elif roll < 0.93:
+        elif roll < 0.78:
+            self.journey()
+        elif roll < 0.94:
             self.burst()
         else:
             self.disaster()
@@ -118,9 +123,11 @@ class Run:
     def _one(self, uuid: str) -> None:
         c, rng, roll = self.cluster, self.rng, self.rng.random()
         o, send, origin = c.users.orders, c.users.send, self._origin()
-        if roll < 0.25:
+        if roll < 0.22:
             send(lambda: o.delete(uuid, origin, c.now))
-        elif roll < 0.42:
+        elif roll < 0.32:
+            self._move(uuid)
+        elif roll < 0.46:
             self.imaging.one(uuid)
         elif roll < 0.68:
             verb = rng.choice(VERBS)
@@ -137,6 +144,41 @@ class Run:
             send(lambda: o.change_tags(uuid, origin, c.now, add=(f"t{rng.randrange(9)}",)))
         else:
             send(lambda: o.lock(uuid, rng.random() < 0.5, None, origin, c.now))
+
+    def journey(self) -> None:
+        """Move a server that can be moved, and say soon what shall become of it."""
+        with self.cluster.view.read() as tx:
+            rows = {row.uuid: row.vm_state for row in tx.execute(view_tables.servers.select())
+                    if not row.task_state}
+        there = [uuid for uuid in self.servers if rows.get(uuid) in ("active", "stopped")]
+        if not there:
+            return
+        uuid = self.rng.choice(there)
+        for _order in range(self.rng.choice((1, 2, 2, 3))):
+            self._move(uuid, rows.get(uuid) == "resized")
+            self.cluster.run(self.rng.choice((0.05, 0.3, 1.0, 1.0, 40.0)))
+            with self.cluster.view.read() as tx:
+                row = self.cluster.view.servers.row(tx, uuid)
+            rows[uuid] = row.vm_state
+        if self.rng.random() < 0.2:
+            self._one(uuid)
+
+    def _move(self, uuid: str, resized: bool | None = None) -> None:
+        """Resize or migrate it, or say what shall become of that."""
+        c, rng, origin = self.cluster, self.rng, self._origin()
+        some = MOVES if resized is None else MOVES[4:] if resized else MOVES[:4]
+        o, verb = c.users.orders, rng.choice(some)
+        with c.view.read() as tx:
+            record = c.view.servers.record(tx, uuid)
+            moves = c.view.migrations.of_server(tx, uuid)
+        before, flavor, wanted = record.flavor if record else FLAVORS[0], None, wants.Wanted()
+        if verb == "resize":
+            flavor = rng.choice(FLAVORS)
+            wanted = wants.Wanted(flavor=flavor, options=rng.choice(({}, {"same_host": "yes"})))
+        elif verb == "revert_resize" and moves:
+            flavor = moves[-1].record.old_flavor
+        more = (0, 0) if flavor is None else (max(0, flavor.vcpus - before.vcpus), 0)
+        c.users.send(lambda: o.act(uuid, verb, origin, c.now, wanted=wanted, more=more))
 
     def disaster(self) -> None:
         """A cell cut off, a guest that dies by itself, a service killed."""

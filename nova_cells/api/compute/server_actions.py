@@ -1,19 +1,16 @@
 # Licensed under the Apache License, Version 2.0; see the file LICENSE.
 
-"""What is posted to /servers/{id}/action: one row per verb, served or not.
-
-A verb that no capability serves yet goes through the same checks (shape, server, policy, lock)
-and ends as 501 that names the capability.  Source: the public api-ref, "Servers - run an
-action".
+"""What is posted to /servers/{id}/action and needs no more than a few lines; larger verbs have
+modules of their own.  Source: the public api-ref, "Servers - run an action".
 """
 
 import typing
 
-from nova_cells.api import acting, faults, found, policy, server_create, shapes
+from nova_cells.api import acting, faults, found, policy, shapes
 from nova_cells.api.acting import API, PATH, action
 from nova_cells.api.catalogue import Action
-from nova_cells.api.shapes import Shape, optional
-from nova_cells.domain import commands, errors, lifecycle
+from nova_cells.api.shapes import optional
+from nova_cells.domain import commands
 
 
 def reboot(request: typing.Any) -> None:
@@ -66,31 +63,6 @@ def reset_state(request: typing.Any) -> None:
         row.uuid, request.body["os-resetState"]["state"], request.origin, services.now()))
 
 
-def _flavor_exists(request: typing.Any) -> None:
-    with request.services.view.read() as tx:
-        server_create.find_flavor(request, tx, request.body["resize"])
-
-
-_NAMED = {"resize": _flavor_exists}    # what a body names must be there
-
-
-#: Action -> verb of the lifecycle table.
-_VERBS = {verb.action: name for name, verb in lifecycle.VERBS.items()}
-
-
-def unserved(rule: str, capability: str) -> typing.Callable[[typing.Any], None]:
-    """A handler of a verb that nothing here can do yet."""
-    def handler(request: typing.Any) -> None:
-        row = acting.allowed(request, rule)
-        if request.action.key in _NAMED:
-            _NAMED[request.action.key](request)
-        if request.action.key in _VERBS:         # says why not, if the state forbids it anyway
-            lifecycle.begin(found.unpack(row.record), _VERBS[request.action.key], 0.0)
-        raise errors.Unsupported(f"{request.action.key} is not supported by this deployment "
-                                 f"(capability: {capability}).")
-    return handler
-
-
 def inject_network_info(request: typing.Any) -> None:
     """Accepted, as ever: what the guest should know of its networks it is told by config drive and
     metadata service, and nothing is injected into disks."""
@@ -104,13 +76,6 @@ def gone(_request: typing.Any) -> None:
 
 # -- the table ------------------------------------------------------------------------------------
 
-def later(key: str, rule: str, capability: str, body: Shape | None = None, since: str = "2.1",
-          until: str | None = None) -> Action:
-    """A row that nothing serves yet."""
-    return Action(key, "POST", PATH, "serve", success=202, handler=unserved(rule, capability),
-                  body=body or acting.bare(key), since=since, until=until, capability=capability)
-
-
 _reboot = acting.fields(
     "reboot", type=shapes.one_of("HARD", "Hard", "hard", "SOFT", "Soft", "soft"))
 _lock_shape = acting.bare("lock").since("2.73", lock={
@@ -119,7 +84,6 @@ _lock_shape = acting.bare("lock").since("2.73", lock={
 _console = acting.fields(
     "os-getConsoleOutput", length=optional(shapes.nullable(shapes.integer(-1))))
 _state = acting.fields("os-resetState", state=shapes.one_of("active", "error"))
-_resize = acting.fields("resize", flavorRef={"type": ["string", "integer"], "minLength": 1})
 
 SERVED = (
     action("os-start", acting.verb("start", "servers:start")),
@@ -135,27 +99,18 @@ SERVED = (
     action("os-resetState", reset_state, _state),
     action("injectNetworkInfo", inject_network_info, down="serve"),
 )
-UNSERVED = (
-    later("resize", "servers:resize", "resize", _resize),
-    later("confirmResize", "servers:confirm_resize", "resize"),
-    later("revertResize", "servers:revert_resize", "resize"),
-    later("migrate", "os-migrate-server:migrate", "resize"),
-)
 GONE = (Action("resetNetwork", "POST", PATH, "serve", handler=gone,
                body=acting.bare("resetNetwork")),)
-ACTIONS = (*SERVED, *UNSERVED, *GONE)
+ACTIONS = (*SERVED, *GONE)
 
 _MEMBER, _WHERE = policy.MEMBER_OR_ADMIN, "POST /servers/{server_id}/action"
 _ADMINS = {"os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
-           "os-migrate-server:migrate",
            "os-lock-server:unlock:unlock_override"}
 _NAMES = (
     "servers:start", "servers:stop", "servers:reboot", "os-pause-server:pause",
     "os-pause-server:unpause", "os-suspend-server:suspend", "os-suspend-server:resume",
     "os-lock-server:lock", "os-lock-server:unlock", "os-lock-server:unlock:unlock_override",
-    "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info",
-    "servers:resize", "servers:confirm_resize", "servers:revert_resize",
-    "os-migrate-server:migrate")
+    "os-console-output", "os-admin-actions:reset_state", "os-admin-actions:inject_network_info")
 RULES = tuple(policy.rule(API + name, policy.ADMIN if name in _ADMINS else _MEMBER,
                           f"Run {name.replace(':', ' ')} on a server.", _WHERE)
               for name in _NAMES)

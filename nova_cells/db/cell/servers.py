@@ -54,8 +54,13 @@ _ACTION_OF = sa.select(_a.c.record).join(t, t.c.op == _a.c.uuid).where(
 _ACTION_AGAIN = sa.update(_a).where(_a.c.uuid == sa.bindparam("of_uuid"))
 _ACTION_FIRST = sa.insert(_a)
 
-LOST = ("The cell's database was put back from an old copy in which this server was being built; "
+LOST = ("The cell's database was put back from an old copy in which this server was being moved; "
+        "no host has shown its guest yet",
+        "The cell's database was put back from an old copy in which this server was being built; "
         "no host has shown its guest yet")
+#: Verbs that say little of where the guest is now; and those that only drop what it left behind.
+ANYWHERE = ("boot", "resize", "migrate", "revert_resize")
+WAITED = ("confirm_resize",)
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,9 +244,12 @@ class Servers:
         if held is None or held.server is None:
             return False
         lifted = held.server
-        if lifted.verb == "boot":        # its guest may run, and anywhere: wait for who shows it
+        if lifted.verb in ANYWHERE:      # its guest may run, and anywhere: wait for who shows it
             lifted = model.replace(lifecycle.fail(lifted, now, model.Fault(
-                code=500, message=LOST, created_at=now)), want={"lost": "boot"})
+                code=500, message=LOST[lifted.verb == "boot"], created_at=now)),
+                want={"lost": lifted.verb})
+        elif lifted.verb in WAITED:      # as if nobody had asked
+            lifted = model.replace(lifted, verb=None, phase=0, want={}, rest="resized")
         lifted = model.replace(lifted, epoch=max(epoch, held.epoch),
                                version=max(version, held.version) + MARGIN)
         if lifted.verb is not None:
@@ -249,7 +257,8 @@ class Servers:
         result = tx.execute(sa.update(t).where(
             t.c.uuid == uuid, t.c.epoch == held.epoch, t.c.version == held.version).values(
                 **_columns(lifted), due_at=now,
-                **({"secrets": None} if "lost" in lifted.want else {})))
+                **({"secrets": None} if "lost" in lifted.want else {}),
+                **({"wanted": None} if lifted.verb is None else {})))
         if not engine.swapped(result):
             raise errors.Stale(f"server {uuid} changed meanwhile")
         self._outbox.mark(tx, "server", uuid, lifted.epoch, lifted.version, now)

@@ -159,6 +159,18 @@ class Quota:
         """Give back what the operation held, if it still does."""
         tx.execute(tables.reservations.delete().where(tables.reservations.c.op == op))
 
+    def release_of(self, tx: sa.Connection, server: str) -> None:
+        """The server is deleted: whatever operations held for it."""
+        tx.execute(tables.reservations.delete().where(tables.reservations.c.server == server))
+
+    def holding(self, tx: sa.Connection) -> dict[str, str]:
+        """op -> server, of every operation that holds something."""
+        return {row.op: row.server for row in tx.execute(_HOLDING)}
+
+    def overdue(self, tx: sa.Connection, before: float) -> list[sa.Row]:
+        """(op, server) of those that have held cores or memory alone since before this moment."""
+        return list(tx.execute(_HOLDING.where(tables.reservations.c.created_at < before,
+                                              tables.reservations.c.instances == 0)))
 
     def held(self, tx: sa.Connection) -> list[tuple[str, bool]]:
         """(op, whether its server counts again) of what is held for servers that will count."""
@@ -214,6 +226,7 @@ def _sums(amounts: tuple, columns: typing.Any,
 
 _USED = _sums((sa.func.count(), tables.servers.c.vcpus, tables.servers.c.ram_mb),
               tables.servers.c, tables.servers.c.counted == sa.true())
+_HOLDING = sa.select(tables.reservations.c.op, tables.reservations.c.server)
 _RESERVED = _sums(tuple(tables.reservations.c[name] for name in COUNTED), tables.reservations.c)
 
 

@@ -20,6 +20,8 @@ class TwoLegs(courses.Course):
         return server, model.replace(wanted, migration=one)
 
     def host(self, server, wanted):
+        if wanted.migration is None:
+            return server.host
         return wanted.migration.dest if wanted.leg == "there" else wanted.migration.source
 
     def following(self, tx, server, wanted, report, now):
@@ -188,7 +190,9 @@ class Record(Base):
         self.begin()
         self.answer("done", self.source)
         self.command(commands.Delete, self.uuid)
-        self.answer("done", self.dest)
+        [(host, leg, _ticket)] = self.sent(self.answer("done", self.dest))
+        self.assertEqual((self.source, "other"), (host, leg))
+        self.answer("done", self.source)
         self.assertEqual({}, self.roles())
         self.assertFalse(self.migration.open)
         self.sound()

@@ -4,9 +4,8 @@
 
 import json
 
-from oslo_config import cfg
-
 from nova_cells.api import compute, forwarding, microversion
+from nova_cells.conf import network, volume
 from nova_cells.domain import errors
 from tests.rest import base, neighbours
 
@@ -88,7 +87,9 @@ class Neighbourly(base.RestCase):
         super().setUp()
         self.other = neighbours.Neighbour(self.prefix)
         self.addCleanup(self.other.close)
-        self.conf.register_opt(cfg.StrOpt("endpoint_override"), group=self.group)
+        for options in (network.OPTS, volume.OPTS):
+            for group, opts in options.items():
+                self.conf.register_opts(opts, group=group)
         self.conf.set_override("endpoint_override", self.other.url, group=self.group)
 
     def get(self, path, **more):

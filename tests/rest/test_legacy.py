@@ -4,6 +4,8 @@
 
 import json
 
+from oslo_config import cfg
+
 from nova_cells.api import compute, forwarding, microversion
 from nova_cells.conf import network, volume
 from nova_cells.domain import errors
@@ -90,6 +92,8 @@ class Neighbourly(base.RestCase):
         for options in (network.OPTS, volume.OPTS):
             for group, opts in options.items():
                 self.conf.register_opts(opts, group=group)
+        if self.group not in ("neutron", "cinder"):      # nothing here has a room of its own for it
+            self.conf.register_opt(cfg.StrOpt("endpoint_override"), group=self.group)
         self.conf.set_override("endpoint_override", self.other.url, group=self.group)
 
     def get(self, path, **more):

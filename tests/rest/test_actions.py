@@ -91,8 +91,8 @@ class Actions(base.RestCase):
 
     def test_console_output(self):
         uuid = self.create()
-        for value, text in (({}, "line 1\nline 2\nline 3\n"), ({"length": 1}, "line 3\n"),
-                            ({"length": "2"}, "line 2\nline 3\n"),
+        for value, text in (({}, "line 1\nline 2\nline 3\n"), ({"length": 1}, ""),
+                            ({"length": "2"}, "line 3\n"), ({"length": 0}, ""),
                             ({"length": -1}, "line 1\nline 2\nline 3\n"),
                             ({"length": None}, "line 1\nline 2\nline 3\n")):
             answer = self.act(uuid, "os-getConsoleOutput", value)

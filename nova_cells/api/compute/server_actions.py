@@ -52,6 +52,8 @@ def console_output(request: typing.Any) -> dict:
     answer = found.carry_out(request, services.orders.ask(
         row.uuid, commands.ReadConsole, request.origin, lines=lines))
     text = answer.text if answer is not None else ""
+    if lines is not None:                # what follows the last line's end counts, as in Nova
+        text = "\n".join(text.split("\n")[-lines:]) if lines else ""
     return {"output": "".join(char for char in text if char in "\n\r\t" or char >= " ")}
 
 

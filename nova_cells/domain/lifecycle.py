@@ -249,11 +249,12 @@ def finish(server: Server, now: float, **facts: object) -> Server:
 
 
 def fail(server: Server, now: float, fault: model.Fault, **facts: object) -> Server:
-    """End the verb under way where it lands when failed, and say why."""
+    """End the verb under way where it lands when failed, and say why.  What was given up already
+    stays so: a server in error would count against the quota again (law T11)."""
     assert server.verb is not None
     verb = VERBS[server.verb]
     changes: dict[str, typing.Any] = {"verb": None, "phase": 0, "want": {}}
-    if verb.failed != KEEP:
+    if verb.failed != KEEP and not (verb.name == "delete" and server.rest == "soft_deleted"):
         changes.update(rest=verb.failed, fault=fault)
     changes.update(facts)
     if changes.get("rest") == "error":

@@ -111,7 +111,7 @@ class Document:
             made["requestBody"] = {
                 "required": any(action.body is not shapes.NO_BODY for action in offered),
                 "content": {MEDIA: {"schema": bodies[0] if len(bodies) == 1
-                                    else {"oneOf": bodies}}}}
+                                    else {"anyOf": bodies}}}}
         if all(action.gone for action in offered):
             made["deprecated"] = True
         made["x-openstack"] = [self._window(action) for action in offered]

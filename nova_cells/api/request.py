@@ -8,6 +8,7 @@ already), None (no body), or a ``Reply`` for another status or headers.  A handl
 """
 
 import typing
+import urllib.parse
 
 import webob
 from oslo_context import context as oslo_context
@@ -17,6 +18,11 @@ from nova_cells.domain import commands, rendering
 
 if typing.TYPE_CHECKING:
     from nova_cells.api import catalogue
+
+
+def _quoted(address: str) -> str:
+    """What no address can hold, quoted; the rest as it is."""
+    return urllib.parse.quote(address, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 class Reply(typing.NamedTuple):
@@ -90,7 +96,8 @@ class Request:
     def base(self) -> str:
         """The address that links begin with, before the version, without a slash at its end."""
         prefix = self.services.conf.api.compute_link_prefix
-        return (prefix or self.http.application_url).rstrip("/")
+        # a client may call this host by any name: what links and headers hold is an address still
+        return _quoted((prefix or self.http.application_url).rstrip("/"))
 
     @property
     def place(self) -> rendering.Place:
@@ -98,7 +105,7 @@ class Request:
         if self._place is not None:
             return self._place
         base = self.base
-        behind = f"/{self.url_project}" if self.url_project else ""
+        behind = f"/{_quoted(self.url_project)}" if self.url_project else ""
         version = self.http.environ.get("PATH_INFO", "/v2.1").split("/", 2)[1]
         self._place = rendering.Place(f"{base}/{version}{behind}", f"{base}{behind}")
         return self._place

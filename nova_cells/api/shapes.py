@@ -110,6 +110,9 @@ def _open(schema: typing.Any) -> typing.Any:
     opened = {key: _open(inner) for key, inner in schema.items()}
     if opened.get("additionalProperties") is False and "properties" in opened:
         opened["additionalProperties"] = True
+        if opened.get("minProperties") == 1 and "patternProperties" not in opened:
+            # a key that is passed over is not the one that must be there
+            opened["anyOf"] = [{"required": [name]} for name in opened["properties"]]
     return opened
 
 

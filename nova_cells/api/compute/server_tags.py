@@ -7,6 +7,7 @@ is the new one.  A lock does not forbid them.
 """
 
 import typing
+import urllib.parse
 
 from nova_cells.api import found, policy, schemas, shapes
 from nova_cells.api.catalogue import Action
@@ -88,7 +89,8 @@ def update(request: typing.Any) -> Reply:
     if tag in record.tags:
         return Reply(status=204)
     _order(request, record, add=(tag,))
-    where = f"{request.place.versioned}/servers/{record.uuid}/tags/{tag}"
+    quoted = urllib.parse.quote(tag, safe="")
+    where = f"{request.place.versioned}/servers/{record.uuid}/tags/{quoted}"
     return Reply(status=201, headers=(("Location", where),))
 
 

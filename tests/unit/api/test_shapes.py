@@ -109,6 +109,13 @@ class History(testtools.TestCase):
     def test_an_inner_history_counts(self):
         self.assertEqual([1, 19, 57, 63], Shape(server=self.shape).cuts)
 
+    def test_relaxed_counts_known_fields_alone(self):
+        one = Shape(a=optional({"type": "string"}), b=optional({"type": "string"}),
+                    keywords={"minProperties": 1})
+        one.check({"b": "x", "unheard": 1}, 1, relaxed=True)
+        for body in ({}, {"unheard": 1}):
+            self.assertRaises(errors.Invalid, one.check, body, 1, relaxed=True)
+
     def test_relaxed_passes_over_unknown_fields(self):
         body = {"server": {"name": "a", "unheard": 1}}
         outer = Shape(server=self.shape)

@@ -24,6 +24,7 @@ MEDIA = "application/json"
 _FAULT = {"$ref": "#/components/responses/Fault"}
 _WORDS = {200: "It was done, and this is what there is.", 201: "It was made.",
           202: "It was taken up and goes on.", 204: "It was done.",
+          207: "Some of it was done: the answer says what.",
           300: "There are several.", 304: "It is as you know it.",
           410: "It was there once, and will not come back."}
 

@@ -87,7 +87,8 @@ class Shape:
     def check(self, value: typing.Any, version: int, relaxed: bool = False) -> None:
         """Raise ``Invalid`` with one sentence if the value has not this shape.
 
-        ``relaxed``: keys that nobody knows are passed over, as the old ``/v2`` did.
+        ``relaxed``: keys that nobody knows are taken out, as the old ``/v2`` did: a handler must
+        never see what was not checked.
         """
         start = self.cuts[max(0, bisect.bisect_right(self.cuts, version) - 1)]
         compiled = self._compiled.get((start, relaxed))
@@ -95,10 +96,27 @@ class Shape:
             schema = self.schema(start)
             compiled = self._compiled[start, relaxed] = schemas.compiled(
                 _open(schema) if relaxed else schema)
+        if relaxed:
+            _forget(self.schema(start), value)
         try:
             compiled(value)
         except schemas.Mismatch as mismatch:
             raise errors.Invalid(mismatch.sentence()) from None
+
+
+def _forget(schema: Schema, value: typing.Any) -> None:
+    """Take out the keys that nobody knows at this version."""
+    if isinstance(value, list) and "items" in schema:
+        for inner in value:
+            _forget(schema["items"], inner)
+    named = schema.get("properties")
+    if not isinstance(value, dict) or named is None:
+        return
+    if schema.get("additionalProperties") is False and "patternProperties" not in schema:
+        for key in value.keys() - named.keys():
+            del value[key]
+    for key in value.keys() & named.keys():
+        _forget(named[key], value[key])
 
 
 def _open(schema: typing.Any) -> typing.Any:

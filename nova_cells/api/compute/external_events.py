@@ -108,5 +108,6 @@ _body = Shape(events=_events(),
 
 ACTIONS = (
     Action("external_events:create", "POST", "/os-server-external-events", "serve",
-           policy=f"{PREFIX}:create", handler=create, body=_body),
+           policy=f"{PREFIX}:create", handler=create, body=_body,
+           also=(207,)),
 )

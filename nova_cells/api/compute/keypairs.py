@@ -118,7 +118,8 @@ _whose = Query(strict="2.75").since("2.10", user_id=_user_id)
 ACTIONS = (
     Action("keypairs:index", "GET", "/os-keypairs", "serve", handler=index,
            query=_whose.since("2.35", paging.PARAMETERS)),
-    Action("keypairs:create", "POST", "/os-keypairs", "serve", handler=create, body=_create),
+    Action("keypairs:create", "POST", "/os-keypairs", "serve", handler=create, body=_create,
+           also=(201,)),
     Action("keypairs:show", "GET", "/os-keypairs/{id}", "serve", handler=show, query=_whose),
     Action("keypairs:delete", "DELETE", "/os-keypairs/{id}", "serve", handler=delete, query=_whose,
            success=204),

@@ -109,6 +109,12 @@ class History(testtools.TestCase):
     def test_an_inner_history_counts(self):
         self.assertEqual([1, 19, 57, 63], Shape(server=self.shape).cuts)
 
+    def test_relaxed_takes_out_what_was_not_checked(self):
+        inner = Shape(a=optional({"type": "string"})).since("2.19", b=optional({"type": "string"}))
+        body = {"one": {"a": "x", "b": {}, "c": 1}, "d": 1}
+        Shape(one=inner).check(body, 1, relaxed=True)
+        self.assertEqual({"one": {"a": "x"}}, body)
+
     def test_relaxed_counts_known_fields_alone(self):
         one = Shape(a=optional({"type": "string"}), b=optional({"type": "string"}),
                     keywords={"minProperties": 1})

@@ -348,8 +348,11 @@ class Orders:
     def _not_sent(self, order: Order) -> None:
         """It was not, and will not be, carried out: what it held of the quota is free again."""
         if _holds(order):
-            with self.view.write() as tx:
-                self.view.quota.release(tx, order.command.op)
+            again.decide(self._release, order.command.op)
+
+    def _release(self, op: str) -> None:
+        with self.view.write() as tx:
+            self.view.quota.release(tx, op)
 
     def lost(self, order: Order, now: float) -> None:
         """The cell did not answer.  A delete is kept for it; anything else is the caller's to

@@ -132,7 +132,8 @@ class Moves:
 
     def reset(self, tx, server: servers.Server, now: float) -> None:  # noqa: ANN001
         """The operator's word about where the server rests: a move under way is given up; one that
-        waited to be confirmed is over, and the server where it is."""
+        waited to be confirmed is over, and the server where it is.  A host that was told to let go
+        of the guest may yet do so: then nobody knows, and both keep what they have."""
         one = self._store.migrations.open_of(tx, server.uuid)
         if one is None:
             return
@@ -140,7 +141,10 @@ class Moves:
         if server.verb is None and server.rest == "resized":
             self.landed(tx, one.uuid, "error", now)
         elif server.verb is not None and wanted.migration is not None:
-            self._c.courses.of(server.verb).failed(tx, server, wanted, now)
+            if wanted.leg == "depart":
+                self.pending(tx, one.uuid, now)
+            else:
+                self._c.courses.of(server.verb).failed(tx, server, wanted, now)
 
     def found(self, tx, server: servers.Server, host: str,  # noqa: ANN001
               now: float) -> servers.Flavor:

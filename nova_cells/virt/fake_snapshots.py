@@ -24,14 +24,15 @@ class Snapshots:
                 guest.snapshots = (*guest.snapshots, image_id)
 
     def open_snapshot(self: typing.Any, uuid: str, image_id: str) -> capabilities.Snapshot:
-        """A disk of two sectors that can be booted."""
+        """A disk of two sectors."""
         with self._failing("open_snapshot"), self._lock:
             guest = self._guests.get(uuid)
             if guest is None or image_id not in guest.snapshots:
                 raise errors.NotFound(f"no snapshot {image_id} of guest {uuid} on "
                                       f"{self._settings.host}")
         text = f"nova-cells fake disk of {uuid}\n".encode()
-        data = text.ljust(SECTOR - 2, b"\0") + b"\x55\xaa" + image_id.encode().ljust(SECTOR, b"\0")
+        # No boot signature: the Image service would look for the partitions that it promises.
+        data = text.ljust(SECTOR, b"\0") + image_id.encode().ljust(SECTOR, b"\0")
         return capabilities.Snapshot(io.BytesIO(data), len(data), "raw")
 
     def drop_snapshot(self: typing.Any, uuid: str, image_id: str) -> None:

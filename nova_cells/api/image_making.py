@@ -30,11 +30,14 @@ _LONGEST = 255
 def described(request: typing.Any, record: model.Server, name: str, kind: str,
               given: dict[str, str]) -> protocol.NewImage:
     """The image of a server.  ``given``: what the user says of it; what we say of it wins, for
-    rotation goes by it."""
+    rotation goes by it.  Only the type of a snapshot is the user's to say, as long as it does not
+    pass for a backup."""
     asker, source = request.context.project_id or "", record.image
     theirs = asker != record.project_id
     ours = {"instance_uuid": record.uuid, "user_id": request.context.user_id or "",
             "image_type": kind}
+    if kind == "snapshot" and given.get("image_type", "backup") != "backup":
+        ours["image_type"] = given["image_type"]
     if source is not None and source.id:
         ours["base_image_ref"] = source.id
     if theirs:

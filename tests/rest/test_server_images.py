@@ -66,13 +66,17 @@ class CreateImage(Images):
             "hw_disk_bus": "ide", "img_signature": "s", "os_hidden": "False", "bittorrent": "b",
             "os_glance_x": "1", "long": "l" * 300})
         self.uuid = self.create(imageRef=source)
-        answer = self.snap(metadata={"mine": "1", "instance_uuid": "no"})
+        answer = self.snap(metadata={"mine": "1", "instance_uuid": "no", "image_type": "test"})
         image = self.image(answer.json["image_id"])
         self.assertEqual(("ide", "1", self.uuid, "l" * 255), tuple(
             image.properties[name] for name in ("hw_disk_bus", "mine", "instance_uuid", "long")))
         self.assertFalse({"img_signature", "os_hidden", "bittorrent", "os_glance_x"}
                          & image.properties.keys())
         self.assertEqual(64, image.min_ram)
+        self.assertEqual("test", image.properties["image_type"])
+        answer = self.snap(metadata={"image_type": "backup"})
+        self.assertEqual("snapshot",
+                         self.image(answer.json["image_id"]).properties["image_type"])
 
     def test_an_admin_s_image_of_somebody_s_server_is_the_owner_s_too(self):
         answer = self.act(self.uuid, "createImage", {"name": "pic"}, version="2.45",

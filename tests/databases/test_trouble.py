@@ -9,6 +9,7 @@ import os
 import pathlib
 import signal
 import threading
+import time
 from unittest import mock
 
 import pymysql
@@ -114,7 +115,7 @@ class Trouble:
         """Reads go on; a write is refused with nothing done, and is taken later."""
         ordinary = self.opened(self.ordinary(self.name))
         self.add(2, ordinary)
-        self.read_only(True)
+        self.read_only(True, ordinary)
         try:
             self.assertEqual(2, self.count(ordinary))
             with ordinary.read() as tx:
@@ -124,7 +125,7 @@ class Trouble:
             problem = self.assertRaises(refusals.Refusing, self.add, 3, ordinary)
             self.assertIsInstance(problem, engine.UNAVAILABLE)
         finally:
-            self.read_only(False)
+            self.read_only(False, ordinary)
         self.add(3, ordinary)
         self.assertEqual(3, self.count(ordinary))
 
@@ -211,7 +212,7 @@ class MariaDB(Trouble, testtools.TestCase):
                             f"GRANT ALL ON `{name}`.* TO nova@'127.0.0.1'")
         return self.server.url(name).replace("root@", "nova@")
 
-    def read_only(self, really):
+    def read_only(self, really, _view):
         self.server.execute(f"SET GLOBAL read_only = {int(really)}")
 
     def processes(self):
@@ -266,10 +267,18 @@ class PostgreSQL(Trouble, testtools.TestCase):
     def ordinary(self, name):
         return self.server.url(name)
 
-    def read_only(self, really):
+    def read_only(self, really, view):
+        """True of the view's own connection when this returns: each hears of it when it can."""
         word = "on" if really else "off"
         self.server.execute(f"ALTER SYSTEM SET default_transaction_read_only = {word}",
                             "SELECT pg_reload_conf()")
+        deadline = time.monotonic() + 60.0
+        while time.monotonic() < deadline:
+            with view.read() as tx:
+                if tx.exec_driver_sql("SHOW default_transaction_read_only").scalar() == word:
+                    return
+            time.sleep(0.05)
+        self.fail(f"PostgreSQL did not become read-only: {word}")
 
     def processes(self):
         children = pathlib.Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children")

@@ -27,11 +27,16 @@ def prepare(doing: work.Work) -> dict[str, str]:
     """Where it goes."""
     doing.progress(PREPARING)
     found: list[str] = []
-    spec = doing.spec()
-    doing.run(flow.Flow("live_migrate", (
-        flow.Step("prepare_arrival",
-                  lambda: found.append(doing.driver.prepare_arrival(spec)),
-                  lambda: doing.driver.destroy(doing.uuid)),)))
+    ports.Nics(doing).must_do()
+    steps = [flow.Step("prepare_arrival",
+                       lambda spec: found.append(doing.driver.prepare_arrival(spec)),
+                       lambda _spec: doing.driver.destroy(doing.uuid))]
+    if volumes.of(doing.task):           # before anything is copied: who cannot reach them says so
+        steps.insert(0, flow.Step("connect_volumes",
+                                  lambda _spec: volumes.connect(doing, moving=True),
+                                  lambda _spec: volumes.let_go(doing)))
+    doing.run(flow.Flow("live_migrate", tuple(steps)), doing.spec())
+    doing.attached.clear()               # they are the other host's until the guest is here
     return {"address": found[-1]}
 
 
@@ -52,10 +57,13 @@ def arrive(doing: work.Work) -> dict[str, str]:
     doing.step("arrive")
     spec = doing.spec()
     doing.driver.arrive(spec, doing.wanted.options["handed"])
+    nics = ports.Nics(doing)
     try:
-        ports.Nics(doing).plug(spec)
+        nics.plug(spec)
     except errors.Problem as problem:    # the guest is here, and there is no way back
         LOG.error("server=%s its ports could not be bound here: %s", doing.uuid, problem)
+    else:
+        doing.attached.extend(nics.told())
     volumes.arrived(doing)
     return {"node": doing.driver.facts().hostname}
 

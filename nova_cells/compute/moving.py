@@ -6,9 +6,13 @@ order), as a flow of steps.
 Where a guest comes from it is parked until the move is confirmed, so whatever fails before that can
 be taken back.  Legs that take back, and those that drop what is parked, have no way back: they are
 taken again until they are done.
+
+Ports and volumes follow the guest.  A port is bound to one host, where the guest is to be next.  A
+volume is connected to both hosts until the move is confirmed or the guest is back, and so never
+free for anybody else in between.
 """
 
-from nova_cells.compute import flow, work
+from nova_cells.compute import flow, ports, volumes, work
 from nova_cells.domain import errors
 from nova_cells.domain import server as model
 from nova_cells.virt import protocol
@@ -34,12 +38,16 @@ def confirm(doing: work.Work) -> dict[str, str]:
     doing.run(flow.Flow("confirm", (
         flow.Step("unsend_disk", lambda: driver.unsend_disk(uuid, move.uuid), flow.keep),
         flow.Step("drop_parked", lambda: drop(uuid), flow.keep))))
+    if move.source != move.dest:
+        volumes.left(doing)
     return {}
 
 
 def _prepare(doing: work.Work) -> dict[str, str]:
     """On the destination: say at once if it will not fit."""
     spec = _spec(doing, doing.wanted.migration.new_flavor)
+    ports.Nics(doing).must_do()
+    volumes.must_do(doing)
     doing.run(flow.Flow("prepare", (
         flow.Step("make_room", lambda: doing.driver.make_room(spec), flow.keep),)))
     return {}
@@ -73,24 +81,27 @@ def arriving(doing: work.Work) -> flow.Flow:
     """On the destination: its disk taken and made larger, the guest defined, and started if it ran
     before."""
     driver, uuid, move = doing.driver, doing.uuid, doing.wanted.migration
-    spec = _spec(doing, move.new_flavor)
 
-    def start() -> None:
+    def start(_spec: protocol.GuestSpec) -> None:
         if move.rest == "active":
             driver.start(uuid)
     return flow.Flow("arrive", (
-        flow.Step("receive_disk", lambda: driver.receive_disk(spec, move.uuid),
-                  lambda: driver.remove_disk(uuid)),
-        flow.Step("write_config_drive", lambda: driver.write_config_drive(spec),
-                  lambda: driver.remove_config_drive(uuid)),
-        flow.Step("define", lambda: driver.define(spec), lambda: driver.undefine(uuid)),
-        flow.Step("start", start, lambda: driver.stop(uuid, 0)),
-        flow.Step("unsend_disk", lambda: driver.unsend_disk(uuid, move.uuid), flow.keep)))
+        flow.Step("receive_disk", lambda spec: driver.receive_disk(spec, move.uuid),
+                  lambda _spec: driver.remove_disk(uuid)),
+        flow.Step("write_config_drive", driver.write_config_drive,
+                  lambda _spec: driver.remove_config_drive(uuid)),
+        flow.Step("define", driver.define, lambda _spec: driver.undefine(uuid)),
+        flow.Step("start", start, lambda _spec: driver.stop(uuid, 0)),
+        flow.Step("unsend_disk", lambda _spec: driver.unsend_disk(uuid, move.uuid), flow.keep)))
 
 
 def _arrive(doing: work.Work) -> dict[str, str]:
     doing.progress(3)
-    doing.run(arriving(doing))
+    move, nics = doing.wanted.migration, ports.Nics(doing)
+    steps = flow.Flow("arrive", nics.around(arriving(doing).steps, flow.keep))
+    back = volumes.let_go if move.source != move.dest else volumes.take_out
+    doing.run(volumes.around(doing, steps, moving=True, back=back), _spec(doing, move.new_flavor))
+    doing.attached.extend(nics.told())
     return {"node": doing.driver.facts().hostname}
 
 
@@ -100,6 +111,7 @@ def _remove(doing: work.Work) -> dict[str, str]:
     doing.run(flow.Flow("remove", (
         flow.Step("stop", lambda: _if_there(driver.stop, uuid, PATIENCE), flow.keep),
         flow.Step("undefine", lambda: driver.undefine(uuid), flow.keep),
+        flow.Step("take_out_volumes", lambda: volumes.take_out(doing), flow.keep),
         flow.Step("remove_config_drive", lambda: driver.remove_config_drive(uuid), flow.keep),
         flow.Step("remove_disk", lambda: driver.remove_disk(uuid), flow.keep))))
     return {}
@@ -108,14 +120,19 @@ def _remove(doing: work.Work) -> dict[str, str]:
 def _back(doing: work.Work) -> dict[str, str]:
     """On the source: the guest as it was before."""
     driver, uuid, move = doing.driver, doing.uuid, doing.wanted.migration
-    spec = _spec(doing, move.old_flavor)
+    spec, nics = _spec(doing, move.old_flavor), ports.Nics(doing)
     steps = [
-        flow.Step("unsend_disk", lambda: driver.unsend_disk(uuid, move.uuid), flow.keep),
-        flow.Step("unpark", lambda: driver.unpark(uuid, move.uuid), flow.keep),
-        flow.Step("define", lambda: driver.define(spec), flow.keep)]
+        ("unsend_disk", lambda: driver.unsend_disk(uuid, move.uuid)),
+        ("unpark", lambda: driver.unpark(uuid, move.uuid)),
+        ("plug_ports", lambda: nics.plug(spec)),
+        ("connect_volumes", lambda: volumes.come_back(doing)),
+        ("define", lambda: driver.define(spec)),
+        ("attach_interfaces", lambda: nics.come_back(spec))]
     if move.rest == "active":
-        steps.append(flow.Step("start", lambda: driver.start(uuid), flow.keep))
-    doing.run(flow.Flow("back", tuple(steps)))
+        steps.append(("start", lambda: driver.start(uuid)))
+    steps.append(("complete_volumes", lambda: volumes.complete(doing)))
+    doing.run(flow.Flow("back", tuple(flow.Step(name, do, flow.keep) for name, do in steps)))
+    doing.attached.extend(nics.told())
     return {"node": driver.facts().hostname}
 
 

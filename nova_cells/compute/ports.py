@@ -49,6 +49,25 @@ def unplug(room: typing.Any, errand: domain.Errand) -> None:
             room.delete(port.id)
 
 
+def put_aside(doing: typing.Any) -> None:
+    """The guest is gone and its server stays: so do its ports, on no host.  One that cannot be
+    taken off this host is bound to the next one all the same."""
+    server = doing.task.record
+    for errand in _of(doing):
+        port = errand.interface.port_id
+        try:
+            if port:
+                doing.rooms.network.bind(port, server.uuid, "", server.availability_zone)
+        except errors.Problem as problem:
+            LOG.error("server=%s port=%s is still bound to %s: %s", server.uuid, port, doing.host,
+                      problem)
+
+
+def _of(doing: typing.Any) -> list[domain.Errand]:
+    return [one for one in doing.task.attached if one.kind == domain.INTERFACE
+            and one.interface is not None]
+
+
 def filled(errand: domain.Errand, port: protocol.Port) -> domain.Errand:
     """The errand with what the port says."""
     wanted = errand.interface
@@ -65,18 +84,23 @@ class Nics:
 
     def __init__(self, doing: typing.Any) -> None:
         self._doing = doing
-        self.errands = [one for one in doing.task.attached if one.kind == domain.INTERFACE
-                        and one.interface is not None]
+        self.errands = _of(doing)
         self.ports: dict[str, protocol.Port] = {}
 
-    def around(self, steps: tuple[flow.Step, ...]) -> tuple[flow.Step, ...]:
-        """The flow of a guest with its ports before it and, when it is defined, its interfaces."""
-        if not self.errands:
-            return steps
-        if CAPABILITY not in self._doing.driver.capabilities:
+    def must_do(self) -> None:
+        """Raise unless this host can give a guest its interfaces: another may."""
+        if self.errands and CAPABILITY not in self._doing.driver.capabilities:
             raise virt.HostTrouble(f"the hypervisor of {self._doing.host} gives guests no "
                                    f"interfaces")
-        found = [flow.Step("plug_ports", self.plug, self.unplug)]
+
+    def around(self, steps: tuple[flow.Step, ...],
+               back: flow.Do | None = None) -> tuple[flow.Step, ...]:
+        """The flow of a guest with its ports before it and, when it is defined, its interfaces.
+        ``back``: what becomes of the ports when it is not made, if they shall stay."""
+        if not self.errands:
+            return steps
+        self.must_do()
+        found = [flow.Step("plug_ports", self.plug, back or self.unplug)]
         for step in steps:
             found.append(step)
             if step.name == "define":
@@ -106,6 +130,17 @@ class Nics:
         """The guest has them."""
         for port in self.ports.values():
             self._doing.driver.attach_interface(spec.server.uuid, port.id, port.mac)
+
+    def come_back(self, spec: virt.GuestSpec) -> None:
+        """To the guest that was parked here: also without those that the server has no more."""
+        driver, uuid = self._doing.driver, spec.server.uuid
+        if CAPABILITY not in driver.capabilities:
+            return
+        known = {port.id for port in self.ports.values()}
+        for port in driver.guest_interfaces(uuid):
+            if port not in known:
+                driver.detach_interface(uuid, port)
+        self.attach(spec)
 
     def detach(self, spec: virt.GuestSpec) -> None:
         """Way back of ``attach``."""

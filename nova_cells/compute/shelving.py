@@ -7,7 +7,7 @@ verb that follows on an image that is whole, and the image only goes when the ce
 that the guest runs again (``imaging.drop``).
 """
 
-from nova_cells.compute import flow, imaging, volumes, work
+from nova_cells.compute import flow, imaging, ports, volumes, work
 from nova_cells.domain import server as model
 
 PATIENCE = 60.0                  # seconds for a guest to go down by itself
@@ -41,10 +41,11 @@ def shelve(doing: work.Work) -> dict[str, str]:
 
 
 def shelve_offload(doing: work.Work) -> dict[str, str]:
-    """Nothing is left of it here."""
+    """Nothing is left of it here; its volumes and ports stay the server's, on no host."""
     doing.step("destroy")
     doing.driver.destroy(doing.uuid)
     volumes.put_aside(doing)
+    ports.put_aside(doing)
     return {}
 
 
@@ -61,6 +62,9 @@ def unshelve(doing: work.Work) -> dict[str, str]:
         image = imaging.room(doing).facts(record.shelved_image_id)
         made = model.replace(made, server=model.replace(record, image=image))
     doing.progress(SPAWNING)
-    doing.run(volumes.around(doing, verbs.boot_flow(doing.driver)), made)
+    nics = ports.Nics(doing)
+    steps = nics.around(verbs.boot_flow(doing.driver).steps, lambda _spec: ports.put_aside(doing))
+    doing.run(volumes.around(doing, flow.Flow("unshelve", steps), back=volumes.put_back), made)
+    doing.attached.extend(nics.told())
     return {"instance_name": made.name, "root_device_name": "/dev/vda",
             "node": doing.driver.facts().hostname}

@@ -41,13 +41,13 @@ class Side:
     def reserve(self, attachment: model.Attachment, moving: bool = False) -> str:
         """The id of an attachment that is this host's, or may become so.  Those of other hosts
         are let go of, unless the guest moves between them and us."""
-        found = None
-        for use in self.room.uses(self.server, attachment.volume_id):
-            if use.host in (None, self.host) and found is None:
-                found = use.id
-            elif not moving or use.host in (None, self.host):
+        uses = self.room.uses(self.server, attachment.volume_id)
+        mine = [use.id for use in uses if use.host in (None, self.host)]
+        own = mine[0] if mine else self.room.reserve(attachment.volume_id, self.server)
+        for use in uses:                 # only now: it is never anybody's in between
+            if use.id != own and (not moving or use.id in mine):
                 self.room.release(use.id)
-        return found or self.room.reserve(attachment.volume_id, self.server)
+        return own
 
     def connect(self, attachment: model.Attachment, moving: bool = False) -> model.Attachment:
         """The guest has it, or will have it from its start.  What is now known of it."""
@@ -83,6 +83,12 @@ def of(task: tasks.Task) -> list[errands.Errand]:
 
 def _side(doing: work.Work) -> Side:
     return Side(doing.driver, doing.rooms.volume, doing.host, doing.uuid)
+
+
+def must_do(doing: work.Work) -> None:
+    """Raise unless this host can have the server's volumes: another may."""
+    if of(doing.task):
+        _side(doing).must_do()
 
 
 def wait(doing: work.Work) -> None:
@@ -141,6 +147,38 @@ def arrived(doing: work.Work) -> None:
         LOG.error("server=%s its volumes could not be connected here: %s", doing.uuid, problem)
 
 
+def take_out(doing: work.Work) -> None:
+    """The guest here has none of them any more; what the volume service knows stays, so that the
+    volumes stay the server's."""
+    if "volumes" in doing.driver.capabilities:
+        for disk_ in doing.driver.guest_disks(doing.uuid):
+            doing.driver.detach_volume(doing.uuid, disk_.volume_id)
+
+
+def come_back(doing: work.Work) -> None:
+    """To the guest that was parked here: those that it had and the server has no more are taken
+    out, and no other host is connected to the rest."""
+    if "volumes" not in doing.driver.capabilities:
+        return
+    known = {one.attachment.volume_id for one in of(doing.task)}
+    for disk_ in doing.driver.guest_disks(doing.uuid):
+        if disk_.volume_id not in known:
+            doing.driver.detach_volume(doing.uuid, disk_.volume_id)
+    connect(doing)
+
+
+def only_here(doing: work.Work) -> None:
+    """The guest is here for good: other hosts' connections are closed.  One that cannot be is
+    closed with its server, at the latest."""
+    try:
+        for one in of(doing.task):
+            for use in doing.rooms.volume.uses(doing.uuid, one.attachment.volume_id):
+                if use.host not in (None, doing.host):
+                    doing.rooms.volume.release(use.id)
+    except errors.Problem as problem:
+        LOG.error("server=%s its volumes are still connected elsewhere: %s", doing.uuid, problem)
+
+
 def left(doing: work.Work) -> None:
     """The guest lives elsewhere: this host's connections are closed.  One that cannot be is
     closed with its server, at the latest."""
@@ -164,14 +202,22 @@ def put_aside(doing: work.Work) -> None:
             one, attachment=model.replace(attachment, attachment_id=kept)))
 
 
-def around(doing: work.Work, steps: flow.Flow) -> flow.Flow:
-    """The steps of making a guest, with its volumes connected before it is defined."""
+def put_back(doing: work.Work) -> None:
+    """Way back of a guest that was to be made again: as it was put aside before."""
+    take_out(doing)
+    put_aside(doing)
+
+
+def around(doing: work.Work, steps: flow.Flow, moving: bool = False,
+           back: typing.Callable[[work.Work], None] = let_go) -> flow.Flow:
+    """The steps of making a guest, with its volumes connected before it is defined.  ``back``: what
+    becomes of them when it is not made; ``moving``: other hosts stay connected."""
     if not of(doing.task):
         return steps
     place = next((place for place, step in enumerate(steps.steps) if step.name == "define"), 0)
     before = (flow.Step("volumes_there", lambda _spec: wait(doing), flow.keep),
-              flow.Step("connect_volumes", lambda _spec: connect(doing),
-                        lambda _spec: let_go(doing)))
+              flow.Step("connect_volumes", lambda _spec: connect(doing, moving),
+                        lambda _spec: back(doing)))
     after = (flow.Step("complete_volumes", lambda _spec: complete(doing), flow.keep),)
     return flow.Flow(steps.name, (*steps.steps[:place], *before, *steps.steps[place:], *after))
 

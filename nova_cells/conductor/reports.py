@@ -59,6 +59,9 @@ class Reports:
         wanted = self._store.servers.wanted(tx, server.uuid)
         following = course.following(tx, server, wanted, message, now)
         if isinstance(following, courses.Leg):
+            if message.attached and server.verb != "delete":
+                came = self._c.errands.came(tx, server, message.attached, now)
+                following = following._replace(facts={**following.facts, **came})
             return self.leg(tx, server, following, now)
         if following is not None:
             self.fail(tx, held, following.why, following.details, now)

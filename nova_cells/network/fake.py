@@ -86,13 +86,14 @@ class FakeNetworks:
 
     def bind(self, port_id: str, server: str, host: str,
              zone: str | None = None) -> protocol.Port:
-        """Bound; its guest is up at once."""
+        """Bound; its guest is up at once.  On no host it is down."""
         with self._failing("bind"):
             port = self._get(port_id)
             if port.device not in ("", server):
                 raise errors.Conflict(f"Port {port_id} is still in use.")
-            self._ports[port_id] = model.replace(port, device=server, host=host, vif_type="ovs",
-                                                 status="ACTIVE")
+            self._ports[port_id] = model.replace(
+                port, device=server, host=host, vif_type="ovs" if host else "unbound",
+                status="ACTIVE" if host else "DOWN")
             return self._seen(self._ports[port_id])
 
     def unbind(self, port_id: str, server: str) -> None:

@@ -101,7 +101,8 @@ class NeutronRoom:
         known = self._ask("GET", f"ports/{port_id}", None)["port"]
         if known.get("device_id") not in ("", None, server):
             raise errors.Conflict(f"Port {port_id} is still in use.")
-        bound = self._ask("PUT", f"ports/{port_id}", None, {"port": _bound(server, host, zone)})
+        body = _bound(server, host, zone) | ({} if host else {"binding:profile": {}})
+        bound = self._ask("PUT", f"ports/{port_id}", None, {"port": body})
         return self._checked(bound["port"], host)
 
     def _checked(self, port: Json, host: str) -> protocol.Port:

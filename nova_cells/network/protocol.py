@@ -116,7 +116,7 @@ class NetworkRoom(typing.Protocol):
         """A new port, bound to the host; the one that was made by this key, if there is one."""
 
     def bind(self, port_id: str, server: str, host: str, zone: str | None = None) -> Port:
-        """The server's on this host.  ``Conflict`` if another server has it."""
+        """The server's on this host, or ("") on none.  ``Conflict`` if another server has it."""
 
     def unbind(self, port_id: str, server: str) -> None:
         """Nobody's, if it was this server's."""

@@ -43,6 +43,7 @@ class Parked(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_mb: int = 0
     told: tuple[str, str] = ("", "")
     console: str = ""
+    nics: dict[str, str] = {}
 
 
 _decode = msgspec.json.Decoder(Disk).decode
@@ -147,8 +148,8 @@ class Moves:
                 move=move, disk_gb=guest.disk_gb, config_drive=guest.config_drive,
                 name=guest.name, epoch=guest.epoch, ticket=guest.ticket, vcpus=guest.vcpus,
                 memory_mb=guest.memory_mb, told=guest.told, console=guest.console,
-                on_volume=guest.on_volume, volumes=guest.volumes)
-            guest.volumes = {}
+                on_volume=guest.on_volume, volumes=guest.volumes, nics=guest.nics)
+            guest.volumes, guest.nics = {}, {}
             guest.defined, guest.disk_gb, guest.config_drive = False, None, False
             guest.vcpus, guest.memory_mb, guest.console, guest.came = 0, 0, "", ""
 
@@ -166,7 +167,7 @@ class Moves:
         kept = guest.parked
         guest.parked, guest.defined = None, True
         guest.power, guest.saved = lifecycle.SHUTDOWN, False
-        guest.on_volume, guest.volumes = kept.on_volume, kept.volumes
+        guest.on_volume, guest.volumes, guest.nics = kept.on_volume, kept.volumes, kept.nics
         guest.disk_gb, guest.config_drive, guest.name = kept.disk_gb, kept.config_drive, kept.name
         guest.epoch, guest.ticket, guest.told = kept.epoch, kept.ticket, kept.told
         guest.vcpus, guest.memory_mb, guest.console = kept.vcpus, kept.memory_mb, kept.console

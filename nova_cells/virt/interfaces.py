@@ -11,5 +11,8 @@ class Interfaces(typing.Protocol):
     def attach_interface(self, uuid: str, port: str, mac: str) -> None:
         """The guest has an interface on this port, with this address; at once if it runs."""
 
+    def guest_interfaces(self, uuid: str) -> list[str]:
+        """The ports of the interfaces that it has; none if there is no guest."""
+
     def detach_interface(self, uuid: str, port: str) -> None:
         """It has it no more.  Succeeds when there is none, or no guest."""

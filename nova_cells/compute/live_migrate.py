@@ -7,14 +7,12 @@ the destination takes up ("arrive"), the source clears what is left ("clean").  
 aborted copy the destination clears instead ("back").
 """
 
-import logging
 import typing
 
 from nova_cells.compute import flow, ports, volumes, work
-from nova_cells.domain import errors, migration, tasks
+from nova_cells.domain import migration, tasks
 from nova_cells.virt import migrating
 
-LOG = logging.getLogger(__name__)
 PREPARING, RUNNING = 1, 2                # phases that are told
 
 
@@ -55,15 +53,10 @@ def depart(doing: work.Work) -> dict[str, str]:
 def arrive(doing: work.Work) -> dict[str, str]:
     """Where it goes: it lives here now."""
     doing.step("arrive")
-    spec = doing.spec()
-    doing.driver.arrive(spec, doing.wanted.options["handed"])
+    doing.driver.arrive(doing.spec(), doing.wanted.options["handed"])
     nics = ports.Nics(doing)
-    try:
-        nics.plug(spec)
-    except errors.Problem as problem:    # the guest is here, and there is no way back
-        LOG.error("server=%s its ports could not be bound here: %s", doing.uuid, problem)
-    else:
-        doing.attached.extend(nics.told())
+    nics.arrived()
+    doing.attached.extend(nics.told())
     volumes.arrived(doing)
     return {"node": doing.driver.facts().hostname}
 

@@ -115,6 +115,19 @@ class Nics:
         spec.network_data.update(network_data(self.ports.values()))
         spec.metadata["devices"] = [*spec.metadata.get("devices", ()), *self._devices()]
 
+    def arrived(self) -> None:
+        """The guest lives here now, and there is no way back: what cannot be bound is said, and
+        keeps nobody else from it."""
+        server = self._doing.task.record
+        for errand in self.errands:
+            try:
+                port = plug(self._doing.rooms.network, errand, server, self._doing.host)
+            except errors.Problem as problem:
+                LOG.error("server=%s port=%s could not be bound here: %s", server.uuid,
+                          errand.interface.port_id, problem)
+            else:
+                self.ports[errand.uuid] = port
+
     def unplug(self, _spec: virt.GuestSpec) -> None:
         """Every one, whatever becomes of the others."""
         problems = []
@@ -148,8 +161,9 @@ class Nics:
             self._doing.driver.detach_interface(spec.server.uuid, port.id)
 
     def told(self) -> list[domain.Errand]:
-        """The errands, filled in."""
-        return [filled(errand, self.ports[errand.uuid]) for errand in self.errands]
+        """The errands whose ports are bound, filled in."""
+        return [filled(errand, self.ports[errand.uuid]) for errand in self.errands
+                if errand.uuid in self.ports]
 
     def _devices(self) -> list[dict[str, typing.Any]]:
         return [{"type": "nic", "bus": "none", "address": "none",

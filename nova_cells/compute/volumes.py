@@ -139,12 +139,18 @@ def let_go(doing: work.Work) -> None:
 
 
 def arrived(doing: work.Work) -> None:
-    """The guest lives here now, and there is no way back: what cannot be connected is said."""
-    try:
-        connect(doing, moving=True)
-        complete(doing)
-    except errors.Problem as problem:
-        LOG.error("server=%s its volumes could not be connected here: %s", doing.uuid, problem)
+    """The guest lives here now, and there is no way back: what cannot be connected is said, and
+    keeps nobody else from it."""
+    side = _side(doing)
+    for one in of(doing.task):
+        try:
+            known = side.connect(one.attachment, moving=True)
+            side.room.complete(known.attachment_id)
+        except errors.Problem as problem:
+            LOG.error("server=%s volume=%s could not be connected here: %s", doing.uuid,
+                      one.attachment.volume_id, problem)
+        else:
+            doing.attached.append(model.replace(one, attachment=known))
 
 
 def take_out(doing: work.Work) -> None:

@@ -188,6 +188,7 @@ class Follow(testtools.TestCase):
                 self.depart("h1")
                 fail("h1")
                 self.assertEqual("failed", self.do("resize", "h1", "arrive").result)
+                self.assertEqual(2, len(self.volumes.uses("s-1")))       # nobody else's meanwhile
                 self.learn(self.do("resize", "h1", "back"))
                 self.assert_at("h1")
 
@@ -199,6 +200,7 @@ class Follow(testtools.TestCase):
                 fail("h2")
                 self.assertEqual("failed", self.do("resize", "h2", "arrive").result)
                 self.assert_nothing("h2")
+                self.assertEqual(["h1", "h1"], [use.host for use in self.volumes.uses("s-1")])
                 self.learn(self.do("resize", "h1", "back"))
                 self.assert_at("h1")
                 self.resize()
@@ -390,6 +392,20 @@ class Follow(testtools.TestCase):
         self.learn(self.do("live_migrate", "h2", "arrive", same=True, handed=handed))
         self.do("live_migrate", "h1", "clean")
         self.assert_at("h2")
+
+    def test_live_one_that_cannot_follow_keeps_no_other_from_it(self):
+        for call in ("bind", "connect", "complete"):
+            with self.subTest(call=call):
+                self.fresh()
+                handed = self.live()
+                if call == "bind":
+                    self.nets.fail_next("bind", DOWN)
+                else:
+                    self.volumes.fail(call)
+                told = self.do("live_migrate", "h2", "arrive", handed=handed)
+                self.assertEqual(("done", 3), (told.result, len(told.attached)))
+                bound = sorted(port.host for port in self.nets.all_ports())
+                self.assertEqual(["h1" if call == "bind" else "h2", "h2"], bound)
 
     # -- evacuation --------------------------------------------------------------------------------
 

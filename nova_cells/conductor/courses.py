@@ -119,6 +119,12 @@ class Course:
         as it was before."""
         return []
 
+    def given_up(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+                 now: float) -> Facts:
+        """Nobody says how it ended: the watchdog or an operator ends it.  As ``failed``, where the
+        host may yet do what it was told."""
+        return self.failed(tx, server, wanted, now)
+
     def failed(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
                now: float) -> Facts:
         """It failed, or was given up (then nobody knows what hosts did): the fields of the record

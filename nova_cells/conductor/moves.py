@@ -141,10 +141,7 @@ class Moves:
         if server.verb is None and server.rest == "resized":
             self.landed(tx, one.uuid, "error", now)
         elif server.verb is not None and wanted.migration is not None:
-            if wanted.leg == "depart":
-                self.pending(tx, one.uuid, now)
-            else:
-                self._c.courses.of(server.verb).failed(tx, server, wanted, now)
+            self._c.courses.of(server.verb).given_up(tx, server, wanted, now)
 
     def found(self, tx, server: servers.Server, host: str,  # noqa: ANN001
               now: float) -> servers.Flavor:

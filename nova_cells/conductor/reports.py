@@ -165,12 +165,15 @@ class Reports:
         return [effects.Wake("relay")]
 
     def fail(self, tx, held: server_rows.Held, why: str, details: str | None,  # noqa: ANN001
-             now: float) -> model.Server:
-        """The verb under way failed: where the table lands it, with a fault in words."""
+             now: float, given_up: bool = False) -> model.Server:
+        """The verb under way failed, or is ``given_up`` though its host is silent about it: where
+        the table lands it, with a fault in words."""
         server = held.server
         fault = model.Fault(code=500, message=why, created_at=now, details=details)
         wanted = self._store.servers.wanted(tx, server.uuid)
-        facts = self._c.courses.of(server.verb).failed(tx, server, wanted, now)
+        course = self._c.courses.of(server.verb)
+        end = course.given_up if given_up else course.failed
+        facts = end(tx, server, wanted, now)
         if server.verb == "boot":        # the host cleaned up: nothing is held any more
             facts = {"host": None, "node": None, "power_state": lifecycle.NOSTATE}
             self._store.resources.release(tx, server.uuid)

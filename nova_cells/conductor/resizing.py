@@ -127,6 +127,14 @@ class Resize(Moving):
         return {**super().done(tx, server, wanted, report, now),
                 "flavor": wanted.migration.new_flavor}
 
+    def given_up(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
+                 now: float) -> courses.Facts:
+        """The source may have let go of it, or may yet: nobody knows where it is."""
+        if wanted.migration is not None and wanted.leg in (DEPART, BACK):
+            self._c.moves.pending(tx, wanted.migration.uuid, now)
+            return {}
+        return self.failed(tx, server, wanted, now)
+
     def failed(self, tx, server: model.Server, wanted: wants.Wanted,  # noqa: ANN001
                now: float) -> courses.Facts:
         """Nobody was touched yet: as it was.  Given up while it arrives: nobody knows."""

@@ -62,7 +62,7 @@ class Watchdog:
         if self._overdue(held, verb, now):
             self._c.reports.fail(
                 tx, held, f"{verb.action} did not finish within {verb.limit} seconds on its "
-                f"host{'' if up else ', which does not answer'}", None, now)
+                f"host{'' if up else ', which does not answer'}", None, now, given_up=True)
             return [effects.Wake("relay")]
         LOG.info("server=%s verb=%s version=%d is asked about again", server.uuid, verb.name,
                  server.version)

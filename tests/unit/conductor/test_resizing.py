@@ -492,3 +492,17 @@ class Trouble(Cell):
         self.tell(commands.Delete)
         self.assertEqual({}, self.guests())
         self.sound()
+
+    def test_given_up_while_it_departs_both_hosts_keep_what_they_have(self):
+        """Its source has let go of it, and nobody heard."""
+        with self.deaf("depart"):
+            self.act("resize", flavor=BIG)
+            self.later(4000)
+        self.assertEqual("error", self.server.rest)
+        self.assertEqual([self.uuid], list(self.drivers["h1"].area._disks))
+        with self.store.read() as tx:
+            self.assertIsNotNone(self.store.migrations.open_of(tx, self.uuid))
+            self.assertEqual(2, len(self.store.resources.holders(tx)[self.uuid]))
+        self.tell(commands.Delete)
+        self.assertEqual({}, self.guests())
+        self.sound()

@@ -46,7 +46,9 @@ class Moves:
             new_flavor=flavor, rest=server.rest, created_at=now)
         avoid = set() if same else {server.host}
         try:
-            choice = self._choose(tx, server, flavor, wanted.host, avoid, capability, now)
+            choice = self._c.placing.choices(tx, servers.replace(server, flavor=flavor), now,
+                                             capability=capability, forced=wanted.host,
+                                             avoid=avoid)
         except errors.NoPlace:
             self._store.migrations.insert(tx, servers.replace(one, status="error", open=False), now)
             raise
@@ -56,29 +58,14 @@ class Moves:
                   tried: set[str], capability: str, now: float) -> model.Migration | None:
         """The destination cannot take it, and has nothing of it: another one, or None."""
         try:
-            choice = self._choose(tx, server, one.new_flavor, None, tried | {one.source},
-                                  capability, now)
+            choice = self._c.placing.choices(
+                tx, servers.replace(server, flavor=one.new_flavor), now, capability=capability,
+                avoid=tried | {one.source})
         except errors.NoPlace:
             return None
         self._store.resources.release(tx, server.uuid, model.MOVE)
         moved = self._claim(tx, one, choice)
         return self._store.migrations.save(tx, moved, now)
-
-    def _choose(self, tx, server: servers.Server, flavor: servers.Flavor,  # noqa: ANN001
-                forced: str | None, avoid: set[str], capability: str, now: float) -> Choice:
-        """Hosts for it, best first; before this transaction changes any provider."""
-        request = self._store.servers.request(tx, server.uuid)
-        asked = self._c.placing.ask(servers.replace(server, flavor=flavor, want={}),
-                                    servers.replace(request, forced_host=forced))
-        self._c.places.refresh(tx, now)
-        with self._c.places.lock:
-            unable = {place.key for place in self._c.places.fleet.all()
-                      if capability and capability not in place.capabilities}
-        asked = servers.replace(asked, avoid=asked.avoid | avoid | unable)
-        try:
-            return asked, self._c.placing.best(tx, server.uuid, asked, now)
-        finally:
-            self._c.places.settle(server.uuid)
 
     def _claim(self, tx, one: model.Migration, choice: Choice) -> model.Migration:  # noqa: ANN001
         _taken, host = self._c.placing.claim(tx, one.server, *choice, model.MOVE)

@@ -164,21 +164,28 @@ class Placing:
         """A host chosen anew for a server, and claimed, in this transaction, which may not have
         changed anything yet.  Hints that named hosts when it was booted still count; an admin's
         host of then does not.  Raises ``NoPlace``, or ``Stale`` if others were faster."""
+        asked, proposals = self.choices(tx, server, now, capability=capability, forced=forced)
+        _taken, host = self.claim(tx, server.uuid, asked, proposals, role)
+        self._c.places.doubt_host(host.name)     # its next choice looks at it again
+        return host
+
+    def choices(self, tx, server: model.Server, now: float, *, capability: str,  # noqa: ANN001
+                forced: str | None = None, avoid: set[str] | None = None,
+                ) -> tuple[choose.Request, list[selection.Proposal]]:
+        """What a server that was booted once needs of a host, and the hosts that can do this (""
+        asks for nothing), best first; before this transaction changes any provider."""
         request = self._store.servers.request(tx, server.uuid)
         asked = self.ask(model.replace(server, want={}),
                          model.replace(request, forced_host=forced))
         self._c.places.refresh(tx, now)
         with self._c.places.lock:
             unable = {place.key for place in self._c.places.fleet.all()
-                      if capability not in place.capabilities}
-        asked = model.replace(asked, avoid=asked.avoid | unable)
+                      if capability and capability not in place.capabilities}
+        asked = model.replace(asked, avoid=asked.avoid | (avoid or set()) | unable)
         try:
-            proposals = self.best(tx, server.uuid, asked, now)
+            return asked, self.best(tx, server.uuid, asked, now)
         finally:
             self._c.places.settle(server.uuid)
-        _taken, host = self.claim(tx, server.uuid, asked, proposals, role)
-        self._c.places.doubt_host(host.name)     # its next choice looks at it again
-        return host
 
     def claim(self, tx, server: str, asked: choose.Request,  # noqa: ANN001
               proposals: list[selection.Proposal], role: str = HERE,

@@ -39,10 +39,10 @@ def create_image(request: typing.Any) -> Reply:
 
 def volume_backed(request: typing.Any, row: typing.Any, record: model.Server, name: str,
                   metadata: dict[str, str]) -> str:
-    """Snapshots of its volumes, and an image that names them: the door for the volume room."""
+    """Snapshots of its volumes, and an image that names them: nothing here makes those yet."""
     request.authorize(acting.API + "servers:create_image:allow_volume_backed", found.target(row))
-    raise errors.Unsupported("There is no volume service in this deployment (capability: "
-                             "volumes).")
+    raise errors.Unsupported("An image of a server that boots from a volume cannot be made in this "
+                             "deployment (capability: volume_snapshots).")
 
 
 def create_backup(request: typing.Any) -> Reply:
